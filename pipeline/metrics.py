@@ -1,0 +1,68 @@
+"""Every counter and gauge of the gateway, in one typed registry.
+
+Rules: `_total` counters, base units, low-cardinality labels (listener, reason, destination), never a host or a user.
+Accounting per listener always reconciles (design section 3):
+
+    received = normalized + duplicate + filtered + rejected + control
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """One instance per process, handed to whoever counts; tests make their own."""
+
+    def __init__(self) -> None:
+        self.registry: Final = CollectorRegistry(auto_describe=True)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"tidegate_{name}", text, labels, registry=self.registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"tidegate_{name}", text, labels, registry=self.registry)
+
+        # what came in; moved by the intake alone, per listener
+        self.received: Final = counter("received", "Messages received.", "listener")
+        self.normalized: Final = counter("normalized", "Messages that became a record.", "listener")
+        self.duplicate: Final = counter("duplicate", "Messages whose record was already kept.", "listener")
+        self.filtered: Final = counter("filtered", "Messages understood and not wanted.", "listener", "event_code")
+        self.rejected: Final = counter("rejected", "Messages not understood, by the rule they broke.", "listener", "rule")
+        self.control: Final = counter("control", "Messages about the conversation that carry no event.", "listener")
+        self.warned: Final = counter("warned", "Accepted messages that bent a rule.", "listener", "rule")
+        # the doors
+        self.received_bytes: Final = counter("received_bytes", "Octets read from peers.", "listener", "transport")
+        self.connections: Final = gauge("connections", "Open connections.", "listener", "transport")
+        self.connections_refused: Final = counter("connections_refused", "Connections not served, by reason.", "listener", "reason")
+        self.connections_ended: Final = counter("connections_ended", "Connections that ended other than by the peer's orderly close.", "listener", "reason")
+        self.datagrams_refused: Final = counter("datagrams_refused", "Datagrams not looked at, by reason.", "listener", "reason")
+        self.kernel_drops: Final = counter("udp_kernel_drops", "Datagrams the kernel dropped because the socket's buffer was full.", "listener", "address")
+        # the spool
+        self.committed: Final = counter("committed", "Records committed to the spool.")
+        self.commits: Final = counter("commits", "Transactions committed.")
+        self.commit_seconds: Final = Histogram("tidegate_commit_seconds", "Time one group commit took.", registry=self.registry)
+        self.spool_bytes: Final = gauge("spool_bytes", "Compressed octets of rows in the spool.")
+        self.spool_rows: Final = gauge("spool_rows", "Rows in the spool.")
+        self.spool_full: Final = gauge("spool_full", "1 while the spool takes nothing in.")
+        self.duplicate_keys: Final = gauge("duplicate_keys", "Keys in the duplicate table.")
+        self.duplicate_keys_evicted: Final = counter("duplicate_keys_evicted", "Keys that left the duplicate table because it was full.")
+        # the destinations
+        self.delivered: Final = counter("delivered", "Records a destination took.", "destination")
+        self.skipped: Final = counter("skipped", "Records a destination's filter or layout left out, by reason.", "destination", "reason")
+        self.delivery_failures: Final = counter("delivery_failures", "Attempts a destination refused, by reason.", "destination", "reason")
+        self.lost: Final = counter("lost", "Records given up because a destination's quota was full (drop-oldest).", "destination")
+        self.lag_bytes: Final = gauge("lag_bytes", "Spool octets between a destination's cursor and the head.", "destination")
+        self.lag_seconds: Final = gauge("lag_seconds", "Age of the oldest record a destination hasn't taken.", "destination")
+
+    def exposition(self) -> bytes:
+        """The registry in Prometheus' text format, for GET /metrics; send with CONTENT_TYPE."""
+        return generate_latest(self.registry)
+
+    def value(self, name: str, **labels: str) -> float:
+        """One sample's value, 0.0 if it never moved: `value("tidegate_received_total", listener="listeners.syslog")`."""
+        return self.registry.get_sample_value(name, labels) or 0.0

@@ -1,0 +1,134 @@
+"""The nouns that travel: Origin, Frames, Batch and its index (docs/architecture.md).
+
+Zero-copy is a property of the batch, not of the message: one buffer plus spans. Nothing here awaits, and nothing here knows a format.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Transport(StrEnum):
+    """How bytes arrived; the words of the `ready` line (design section 6)."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    HTTPS = "https"
+    RADSEC = "radsec"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sent a buffer, and how.
+
+    listener:        the listener's name, `listeners.syslog`; `replay` for files.
+    transport:       how it came.
+    peer:            address of the sender as text, without port; a path for files.
+    received_at_ns:  arrival, nanoseconds since the Unix epoch.
+    identity:        authenticated name of the sender, None where nothing authenticated it.
+    """
+
+    listener: str
+    transport: Transport
+    peer: str
+    received_at_ns: int
+    identity: str | None = None
+
+    @property
+    def received_at_ms(self) -> int:
+        """Arrival in milliseconds, the unit of OCSF times."""
+        return self.received_at_ns // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """One contiguous buffer and the messages in it: one read, POST or datagram burst.
+
+    buffer:  the octets; under 4 GiB.
+    spans:   start, end, start, end ... of whole messages, in octets from the buffer's start.
+    origin:  who sent all of them.
+    """
+
+    buffer: bytes
+    spans: array[int]
+    origin: Origin
+
+    def __len__(self) -> int:
+        return len(self.spans) // 2
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """(start, end) of each message."""
+        return zip(self.spans[::2], self.spans[1::2], strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record's row in a batch's index: what filters, quotas, duplicates and routing read instead of JSON.
+
+    start, end:  the record in `Batch.records`, its newline not included.
+    uid:         metadata.uid as 16 octets; the duplicate key unless `weak`.
+    weak:        the event carried no record ID: equal uids may be different events, never collapse them (schema.md section 4).
+    class_uid:   OCSF class.
+    event_code:  Windows event ID, or RADIUS status type name.
+    status_id:   OCSF status, 0 where the record has none.
+    time_ms:     event time, ms since the Unix epoch.
+    computer:    device.hostname.
+    """
+
+    start: int
+    end: int
+    uid: bytes
+    weak: bool
+    class_uid: int
+    event_code: str
+    status_id: int
+    time_ms: int
+    computer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A message that wasn't understood.
+
+    raw:     its octets, whole (bounded by the listener's message limit).
+    rule:    the broken rule, also the counter's label.
+    offset:  octet of `raw` at which it shows.
+    detail:  facts for a person, shortened.
+    """
+
+    raw: bytes
+    rule: str
+    offset: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a normalizer made of one Frames.
+
+    records:   OCSF records as newline-delimited JSON, each ended by LF.
+    index:     one Entry per record, in order.
+    origin:    of the Frames.
+    received:  messages in the Frames; received == len(index) + filtered + rejected + control, always.
+    filtered:  understood and unwanted, by event code; bounded, the rest under `other`.
+    rejected:  not understood, by rule; bounded, the rest under `other`.
+    control:   messages about the conversation itself (keep-alives, marks), that carry no event.
+    warnings:  oddities of accepted messages, by rule; not part of the sum.
+    rejects:   the first rejected messages themselves, for `explain --last`; bounded in number.
+    """
+
+    records: bytes
+    index: tuple[Entry, ...]
+    origin: Origin
+    received: int
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    control: int = 0
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    rejects: tuple[Reject, ...] = ()

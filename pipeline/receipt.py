@@ -1,0 +1,39 @@
+"""Receipt: awaitable proof that a batch is on stable storage. Nobody answers a peer before it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from pipeline.errors import SpoolError
+
+
+class Receipt:
+    """Settled once by the intake, after the commit that holds the batch (or that proved its records duplicates)."""
+
+    __slots__ = ("_done", "_error", "duplicates")
+
+    def __init__(self) -> None:
+        self._done: Final = trio.Event()
+        self._error: SpoolError | None = None
+        self.duplicates = 0
+
+    def settle(self, *, duplicates: int = 0, error: SpoolError | None = None) -> None:
+        """Say that the batch is durable, or that it never will be."""
+        self.duplicates, self._error = duplicates, error
+        self._done.set()
+
+    @property
+    def settled(self) -> bool:
+        return self._done.is_set()
+
+    async def wait(self) -> None:
+        """Return once the batch is on stable storage.
+
+        Raises:
+            SpoolError: the commit failed; nothing may be acknowledged.
+        """
+        await self._done.wait()
+        if self._error is not None:
+            raise self._error
