@@ -1,0 +1,72 @@
+"""What every test shares: the `support` modules, Hypothesis' profiles, the extra corpus, and the rule that CI skips nothing.
+
+variable               meaning
+HYPOTHESIS_PROFILE     dev, ci or deep; else ci where CI is set, else dev
+TIDEGATE_EXTRA_CORPUS  folder of further real inputs; tests/extra is collected only where it is set
+CI                     set: a skipped test fails the run, since nobody reads why it was skipped
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+TESTS: Final = Path(__file__).parent
+
+EXTRA_CORPUS: Final = os.environ.get("TIDEGATE_EXTRA_CORPUS")
+IN_CI: Final = os.environ.get("CI", "") not in ("", "0", "false")
+
+collect_ignore_glob: Final = [] if EXTRA_CORPUS else ["extra/*"]
+
+sys.path.insert(0, str(TESTS))
+
+
+def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's signature
+    """Register Hypothesis' profiles and load the one asked for."""
+    # two busy cores say nothing about an example, so nothing here is judged by the clock
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("dev", patient, max_examples=50)
+    settings.register_profile("ci", patient, max_examples=100, derandomize=True, database=None, print_blob=True)
+    settings.register_profile("deep", patient, max_examples=5000)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "dev"))
+
+
+class Skips:
+    """Counts skipped tests, so that CI can refuse them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.names.append(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self.names.append(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.names and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for name in self.names:
+            terminalreporter.write_line(f"skipped, which CI doesn't allow: {name}", red=True)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Watch for skips in CI."""
+    if IN_CI:
+        session.config.pluginmanager.register(Skips(), "refuse-skips")
+
+
+@pytest.fixture(scope="session")
+def extra_corpus() -> Path:
+    """The folder of further real inputs; only tests below tests/extra may ask."""
+    assert EXTRA_CORPUS, "TIDEGATE_EXTRA_CORPUS is not set: only tests below tests/extra may use this"
+    return Path(EXTRA_CORPUS).resolve()
