@@ -1,0 +1,144 @@
+"""The gateway's own log: structlog on stderr, JSON or console, and a bounded voice for complaints about peers.
+
+What a peer wrote may appear in a line, so every text is escaped before it is rendered (a terminal obeys ESC and the C1 controls, a
+log viewer obeys line separators), shortened, and values under a secret's name never appear. A hostile peer can't fill a disk with lines about
+itself either: `PeerLog` gives every peer a token bucket, and all of them together another (CVE-2008-5618 was one line per refused datagram).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal, TextIO
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from pipeline.settings import Settings
+
+Log = FilteringBoundLogger
+"""What everything that logs is handed: `log.info("event", fact=value)`."""
+
+MAX_TEXT: Final = 512
+SECRET_NAME: Final = re.compile(r"secret|password|passwd|token|credential|private_key|authorization", re.ASCII | re.IGNORECASE)
+PEER_BURST: Final = 5
+PEER_SECONDS_PER_LINE: Final = 10.0
+ALL_BURST: Final = 50
+ALL_SECONDS_PER_LINE: Final = 0.5
+MAX_PEERS: Final = 1024
+
+
+class LogFormat(StrEnum):
+    """How a line is written; `auto` is console on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogSettings(Settings):
+    """[log]: how the gateway's own log is written to stderr."""
+
+    format: LogFormat = LogFormat.AUTO
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def open_log(stream: TextIO, settings: LogSettings) -> Log:
+    """A logger that writes to `stream`; nothing global is configured."""
+    console = settings.format is LogFormat.CONSOLE or (settings.format is LogFormat.AUTO and stream.isatty())
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        hide_secrets,
+        escape_texts,
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, sort_keys=False) if console else _render_json,
+    ]
+    return structlog.wrap_logger(  # type: ignore[no-any-return]  # typed Any by structlog, is what wrapper_class says
+        structlog.PrintLogger(stream),
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        cache_logger_on_first_use=True,
+    )
+
+
+def escape_text(text: str) -> str:
+    r"""Whatever `str.isprintable` refuses (controls, separators, bidi marks of CVE-2021-42574, surrogates) as `\xNN` or `\uNNNN`."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Structlog processor: values under a name that speaks of a secret are starred."""
+    return {key: "***" if SECRET_NAME.search(key) else value for key, value in event.items()}
+
+
+def escape_texts(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Structlog processor: everything that isn't a number becomes text, shortened and without a control character; a traceback keeps its lines."""
+    return {key: _plain(value) if key != "exception" else "\n".join(map(escape_text, str(value).split("\n"))) for key, value in event.items()}
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {escape_text(str(key)): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes | bytearray) else str(value)
+    return escape_text(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}... ({len(text)} characters)")
+
+
+def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return orjson.dumps({**first, **event}, default=str).decode()
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+    suppressed: int = 0
+
+    def take(self, now: float, burst: int, seconds_per_line: float) -> bool:
+        self.tokens = min(burst, self.tokens + max(0.0, now - self.at) / seconds_per_line)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+class PeerLog:
+    """Warnings about what peers do: five lines at once, then one in ten seconds per peer, two a second in all.
+
+    A line says how many of its peer's went unsaid before it (`suppressed`); the counters have them all. The table of peers is bounded,
+    the one that was quiet longest is forgotten first: forged source addresses can't grow it, and the common bucket holds them.
+
+    Args:
+        log: where lines go.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, log: Log, clock: Callable[[], float]) -> None:
+        self._log: Final = log
+        self._clock: Final = clock
+        self._peers: Final[OrderedDict[str, _Bucket]] = OrderedDict()
+        self._all: Final = _Bucket(ALL_BURST, clock())
+
+    def warning(self, event: str, *, peer: str, **facts: object) -> None:
+        """Log a warning about `peer`, or count it as suppressed."""
+        now = self._clock()
+        bucket = self._peers.pop(peer, None) or _Bucket(PEER_BURST, now)
+        self._peers[peer] = bucket
+        if len(self._peers) > MAX_PEERS:
+            self._peers.popitem(last=False)
+        if not bucket.take(now, PEER_BURST, PEER_SECONDS_PER_LINE) or not self._all.take(now, ALL_BURST, ALL_SECONDS_PER_LINE):
+            bucket.suppressed += 1
+            return
+        if bucket.suppressed:
+            facts["suppressed"], bucket.suppressed = bucket.suppressed, 0
+        self._log.warning(event, peer=peer, **facts)
