@@ -1,0 +1,77 @@
+"""Programs nobody here wrote, for tests to talk to: rsyslogd, loggen, logger and systemd-analyze.
+
+`make test-setup` unpacks their Debian packages below .cache/apt/root (tests/support/unpack-peers). Nothing is installed: a
+package's scripts never run, so no service on the machine is started or replaced. A test starts a peer with its command and
+environment and ends it itself:
+
+    peer = peers.rsyslogd()
+    await trio.run_process([*peer.command, "-n", "-f", conf, "-i", pid_file], env=peer.environment)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2] / ".cache" / "apt" / "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How to start a program.
+
+    command:      program and the arguments without which it doesn't find its own parts; append yours.
+    environment:  the whole environment to start it in.
+    """
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def rsyslogd() -> Peer:
+    """rsyslogd with its module folder (imtcp, omfwd, lmnsd_ossl ... load by name); add -n -f CONFIGURATION -i PIDFILE."""
+    return Peer((_program("usr/sbin/rsyslogd"), f"-M{rsyslog_modules()}"), _environment())
+
+
+def rsyslog_modules() -> Path:
+    """The folder of rsyslog's loadable modules, lmnsd_ossl.so (TLS by OpenSSL) among them."""
+    return next(ROOT.glob("usr/lib/*/rsyslog/lmnsd_ossl.so")).parent
+
+
+def loggen() -> Peer:
+    """syslog-ng's load generator: --inet --stream or --dgram, --use-ssl, -P for RFC 5424, --rate, --number, HOST PORT."""
+    return Peer((_program("usr/bin/loggen"),), _environment() | {"SYSLOGNG_PREFIX": str(ROOT / "usr")})
+
+
+def logger() -> Peer:
+    """util-linux's logger: --server HOST --port PORT, --udp or --tcp, --rfc5424, --octet-count."""
+    return Peer((_installed("logger"),), dict(os.environ))
+
+
+def systemd_analyze() -> Peer:
+    """systemd-analyze: `verify UNIT`, `security --offline=true UNIT`; it knows the stock units of its own package."""
+    return Peer((_program("usr/bin/systemd-analyze"),), _environment() | {"SYSTEMD_UNIT_PATH": str(ROOT / "lib/systemd/system")})
+
+
+def _program(path: str) -> str:
+    for found in (ROOT / path, ROOT / Path(path).relative_to("usr")):  # a package may ship /bin or /usr/bin
+        if found.exists():
+            return str(found)
+    raise FileNotFoundError(f"{ROOT / path}: run `make test-setup`")
+
+
+def _installed(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(f"{name}: not installed, though Debian's base system has it")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and where the unpacked libraries are."""
+    folders = {library.parent for pattern in ("lib", "usr/lib") for library in ROOT.glob(f"{pattern}/**/lib*.so*")}
+    libraries = sorted(str(folder) for folder in folders if folder.name != "loggen")
+    return dict(os.environ) | {"LD_LIBRARY_PATH": ":".join(libraries)}
