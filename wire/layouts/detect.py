@@ -1,0 +1,22 @@
+"""Which layout a payload is in, told by its content alone: never by port, peer or header.
+
+The table's order decides where two could claim one payload. The four layouts of the standalone sensor come first, in the order in
+which its documents tell them apart; then those whose beginning is unmistakable; last JSON, which only its keys tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from wire.layouts.layout import Layout
+
+LAYOUTS: Final[tuple[Layout, ...]] = ()
+"""Every layout, in the order in which content decides."""
+
+BY_NAME: Final[Mapping[str, Layout]] = {layout.name: layout for layout in LAYOUTS}
+
+
+def detect(payload: bytes) -> Layout | None:
+    """The layout that `payload` begins like; None if none does. Reads a bounded prefix, never raises."""
+    return next((layout for layout in LAYOUTS if layout.starts(payload)), None)
