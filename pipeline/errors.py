@@ -95,8 +95,9 @@ class DeliveryError(GatewayError):
         reason: stable, low-cardinality name, also the counter's label.
         retriable: whether sending the same again may succeed.
         detail: what the destination or the system said, shortened.
+        taken: how many of the records, from the first on, it surely took before.
     """
 
-    def __init__(self, reason: str, *, retriable: bool, detail: str = "") -> None:
+    def __init__(self, reason: str, *, retriable: bool, detail: str = "", taken: int = 0) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.retriable, self.detail = reason, retriable, detail
+        self.reason, self.retriable, self.detail, self.taken = reason, retriable, detail, taken

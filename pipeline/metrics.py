@@ -34,6 +34,7 @@ class Metrics:
         self.filtered: Final = counter("filtered", "Messages understood and not wanted.", "listener", "event_code")
         self.rejected: Final = counter("rejected", "Messages not understood, by the rule they broke.", "listener", "rule")
         self.control: Final = counter("control", "Messages about the conversation that carry no event.", "listener")
+        self.uncommitted: Final = counter("uncommitted", "Messages read and not kept, because the spool took nothing in until the gateway had to stop.", "listener")
         self.warned: Final = counter("warned", "Accepted messages that bent a rule.", "listener", "rule")
         # the doors
         self.received_bytes: Final = counter("received_bytes", "Octets read from peers.", "listener", "transport")
@@ -51,11 +52,13 @@ class Metrics:
         self.spool_full: Final = gauge("spool_full", "1 while the spool takes nothing in.")
         self.duplicate_keys: Final = gauge("duplicate_keys", "Keys in the duplicate table.")
         self.duplicate_keys_evicted: Final = counter("duplicate_keys_evicted", "Keys that left the duplicate table because it was full.")
+        self.quarantined: Final = counter("quarantined", "Records set aside because their row in the spool was damaged.")
         # the destinations
         self.delivered: Final = counter("delivered", "Records a destination took.", "destination")
         self.skipped: Final = counter("skipped", "Records a destination's filter or layout left out, by reason.", "destination", "reason")
         self.delivery_failures: Final = counter("delivery_failures", "Attempts a destination refused, by reason.", "destination", "reason")
         self.lost: Final = counter("lost", "Records given up because a destination's quota was full (drop-oldest).", "destination")
+        self.parked: Final = counter("parked", "Records a destination refused for good, kept as dead letters.", "destination", "reason")
         self.lag_bytes: Final = gauge("lag_bytes", "Spool octets between a destination's cursor and the head.", "destination")
         self.lag_seconds: Final = gauge("lag_seconds", "Age of the oldest record a destination hasn't taken.", "destination")
 

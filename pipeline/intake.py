@@ -1,0 +1,198 @@
+"""Intake: the bounded door to the spool, where listeners share its room fairly and every message is accounted for.
+
+- **Share**: so many octets of each listener's records may wait for their commit. A full share makes `submit` wait, and so stops that listener alone.
+- **Group commit**: whatever waits when a commit ends goes into the next one, taken in turns: always from the listener that has the least in it yet.
+- **Accounting**: `received = normalized + duplicate + filtered + rejected + control` per listener. The counters move here and nowhere else, all at
+  once, when a batch's fate is known, so that they reconcile at every moment.
+
+A spool that can't write (full disk, full quota) is tried again with everything still waiting: listeners stop reading, nobody is acknowledged, and
+nothing is given up before `run` is cancelled.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+from prometheus_client import Counter
+
+from pipeline.errors import SpoolError
+from pipeline.metrics import Metrics
+from pipeline.model import Batch
+from pipeline.receipt import Receipt
+from pipeline.rejects import OTHER, Rejects
+from pipeline.spool.spool import Bookmark, Signal, Spool, SpoolDamagedError, Submission
+
+SHARE_OCTETS: Final = 8 << 20
+GROUP_OCTETS: Final = 4 << 20
+SUBMISSION_OCTETS: Final = 512  # what a submission takes besides its records, so that many small ones are bounded too
+MAX_LABELS: Final = 512
+CURSOR_LINGER_S: Final = 0.05
+RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    submission: Submission
+    receipt: Receipt
+    octets: int
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one listener has waiting.
+
+    queue:   its submissions, oldest first.
+    octets:  of all that isn't settled yet, the group being committed included.
+    room:    set when some of it was.
+    door:    those who wait for room, first come first served.
+    labels:  names its counters have used; a peer can't make it more than MAX_LABELS of each.
+    """
+
+    queue: deque[_Waiting] = field(default_factory=deque)
+    octets: int = 0
+    room: Signal = field(default_factory=Signal)
+    door: trio.Lock = field(default_factory=trio.Lock)
+    labels: dict[Counter, set[str]] = field(default_factory=dict)
+
+
+class Intake:
+    """The door; one per spool.
+
+    Args:
+        spool: where batches go.
+        metrics: the registry whose accounting counters move here.
+        rejects: ring that remembers rejected messages.
+        share_octets: what one listener may have waiting. A single larger batch is let in when nothing else of that listener waits.
+    """
+
+    def __init__(self, spool: Spool, metrics: Metrics, rejects: Rejects, *, share_octets: int = SHARE_OCTETS) -> None:
+        self._spool, self._metrics, self._rejects, self._share_octets = spool, metrics, rejects, share_octets
+        self._shares: Final[dict[str, _Share]] = {}
+        self._unsettled: dict[Receipt, _Waiting] = {}
+        self._empty = trio.Event()
+        self._empty.set()
+        self._closed = False
+
+    async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None) -> Receipt:
+        """Hand a batch in; waits while this listener's share is full.
+
+        Args:
+            batch: what a normalizer made of one Frames. One without records needs no commit: it is counted, and its receipt is settled.
+            bookmark: what becomes true with the batch, in the same transaction.
+
+        Raises:
+            SpoolError: the intake has closed; nothing was counted.
+        """
+        share = self._shares.setdefault(batch.origin.listener, _Share())
+        octets = len(batch.records) + SUBMISSION_OCTETS
+        async with share.door:
+            while share.octets and share.octets + octets > self._share_octets and not self._closed:
+                await share.room.wait()
+        if self._closed:
+            raise SpoolError("intake", "closed")
+        receipt = Receipt()
+        if not batch.index and bookmark is None:
+            self._account(batch, duplicates=0)
+            receipt.settle()
+            return receipt
+        waiting = _Waiting(Submission(batch, bookmark), receipt, octets)
+        share.queue.append(waiting)
+        share.octets += octets
+        self._unsettled[receipt] = waiting
+        if self._empty.is_set():
+            self._empty = trio.Event()
+        self._spool.work.set()
+        return receipt
+
+    async def drained(self) -> None:
+        """Return once everything submitted so far, and whatever joined it meanwhile, is settled."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Commit what waits, for ever. To be cancelled once `drained`; what still waits then fails, and is counted as uncommitted.
+
+        Raises:
+            SpoolDamagedError: the spool can't go on.
+        """
+        try:
+            while True:
+                await self._spool.work.wait()
+                if not self._unsettled:
+                    with trio.move_on_after(CURSOR_LINGER_S):  # a cursor alone waits a moment for company
+                        await self._spool.work.wait()
+                await self._commit(self._next_group())
+                if self._unsettled and self._spool.blockade is None:
+                    self._spool.work.set()
+        finally:
+            self._close()
+
+    def _next_group(self) -> list[_Waiting]:
+        """Batches for one commit, taken in turns; none while the spool takes nothing in."""
+        group: list[_Waiting] = []
+        if self._spool.blockade is not None:
+            return group
+        taken = {listener: 0 for listener, share in self._shares.items() if share.queue}
+        while taken and sum(taken.values()) < GROUP_OCTETS:
+            listener = min(taken, key=taken.__getitem__)
+            queue = self._shares[listener].queue
+            group.append(queue.popleft())
+            taken[listener] += group[-1].octets
+            if not queue:
+                del taken[listener]
+        return group
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        submissions = [waiting.submission for waiting in group]
+        while True:
+            try:
+                duplicates = await self._spool.commit(submissions)
+                break
+            except SpoolDamagedError:
+                raise
+            except SpoolError:  # the spool says why in its blockade
+                await trio.sleep(RETRY_S)
+        for waiting, count in zip(group, duplicates, strict=True):
+            self._account(waiting.submission.batch, duplicates=count)
+            self._settle(waiting, duplicates=count)
+
+    def _settle(self, waiting: _Waiting, *, duplicates: int = 0, error: SpoolError | None = None) -> None:
+        del self._unsettled[waiting.receipt]
+        share = self._shares[waiting.submission.batch.origin.listener]
+        share.octets -= waiting.octets
+        share.room.set()
+        waiting.receipt.settle(duplicates=duplicates, error=error)
+        if not self._unsettled:
+            self._empty.set()
+
+    def _close(self) -> None:
+        """Fail whatever still waits, so that nobody acknowledges it."""
+        self._closed = True
+        for waiting in list(self._unsettled.values()):
+            batch = waiting.submission.batch
+            self._metrics.uncommitted.labels(batch.origin.listener).inc(batch.received)
+            self._settle(waiting, error=SpoolError("spool", "closed before the batch was committed"))
+        for share in self._shares.values():
+            share.room.set()
+
+    def _account(self, batch: Batch, *, duplicates: int) -> None:
+        """Move every counter of the accounting, for one batch whose fate is known."""
+        listener, metrics = batch.origin.listener, self._metrics
+        metrics.received.labels(listener).inc(batch.received)
+        metrics.normalized.labels(listener).inc(len(batch.index) - duplicates)
+        metrics.duplicate.labels(listener).inc(duplicates)
+        metrics.control.labels(listener).inc(batch.control)
+        self._tally(metrics.filtered, listener, batch.filtered)
+        self._tally(metrics.rejected, listener, batch.rejected)
+        self._tally(metrics.warned, listener, batch.warnings)
+        self._rejects.add(batch)
+
+    def _tally(self, counter: Counter, listener: str, tally: Mapping[str, int]) -> None:
+        known = self._shares[listener].labels.setdefault(counter, set())
+        for name, count in tally.items():
+            label = name if name in known or len(known) < MAX_LABELS else OTHER
+            known.add(label)
+            counter.labels(listener, label).inc(count)

@@ -1,0 +1,70 @@
+"""Settings of the spool, and what it has to know about each consumer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+from pipeline.settings import Duration, Settings, Size
+from pipeline.spool.row import Wants
+
+MIB: Final = 1 << 20
+DAY: Final = 86400.0
+
+
+class Start(StrEnum):
+    """Where a consumer that the spool has never seen begins."""
+
+    END = "end"
+    BEGINNING = "beginning"
+
+
+class OnFull(StrEnum):
+    """What happens when a destination lags behind by more than its quota."""
+
+    BLOCK = "block"
+    DROP_OLDEST = "drop-oldest"
+
+
+class DuplicateSettings(Settings):
+    """The table of records already kept.
+
+    keep:  how long a key is remembered.
+    max:   how many are; the oldest leave first, counted. One key takes about 0.1 kB of memory and 16 octets on disk.
+    """
+
+    keep: Duration = DAY
+    max: int = 2_000_000
+
+
+class SpoolSettings(Settings):
+    """`[spool]`.
+
+    max_bytes:     compressed octets of rows at which intake stops, until a destination has taken some. One group commit may go over it.
+    duplicates:    how long and how many records are known again.
+    keep_removed:  how long a destination that left the configuration keeps its place.
+    """
+
+    kind: Literal["sqlite"] = "sqlite"
+    max_bytes: Size = 4096 * MIB
+    duplicates: DuplicateSettings = DuplicateSettings()
+    keep_removed: Duration = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Somebody who reads the spool and owns a cursor in it.
+
+    name:     of the forwarder.
+    start:    where it begins if the spool has never seen it.
+    quota:    compressed octets between its cursor and the head that it may lag behind; None for as many as the spool holds.
+    on_full:  what happens beyond that.
+    wants:    its filter, so that dropping counts what is lost to it and no more; None takes everything.
+    """
+
+    name: str
+    start: Start = Start.END
+    quota: int | None = None
+    on_full: OnFull = OnFull.BLOCK
+    wants: Wants | None = None
