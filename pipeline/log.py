@@ -49,8 +49,27 @@ class LogSettings(Settings):
 
 def open_log(stream: TextIO, settings: LogSettings) -> Log:
     """A logger that writes to `stream`; nothing global is configured."""
+    return structlog.wrap_logger(  # type: ignore[no-any-return]  # typed Any by structlog, is what wrapper_class says
+        structlog.PrintLogger(stream),
+        processors=_processors(stream, settings),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        cache_logger_on_first_use=True,
+    )
+
+
+def configure_log(stream: TextIO, settings: LogSettings) -> Log:
+    """Make `structlog.get_logger()` what `open_log` returns, for the whole process; a program's first act, no library's."""
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        processors=_processors(stream, settings),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+    )
+    return structlog.get_logger()  # type: ignore[no-any-return]  # as above
+
+
+def _processors(stream: TextIO, settings: LogSettings) -> list[Processor]:
     console = settings.format is LogFormat.CONSOLE or (settings.format is LogFormat.AUTO and stream.isatty())
-    processors: list[Processor] = [
+    return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -58,12 +77,6 @@ def open_log(stream: TextIO, settings: LogSettings) -> Log:
         escape_texts,
         structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, sort_keys=False) if console else _render_json,
     ]
-    return structlog.wrap_logger(  # type: ignore[no-any-return]  # typed Any by structlog, is what wrapper_class says
-        structlog.PrintLogger(stream),
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
-        cache_logger_on_first_use=True,
-    )
 
 
 def escape_text(text: str) -> str:

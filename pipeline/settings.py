@@ -42,11 +42,11 @@ def parse_duration(text: object) -> float:
     return _quantity(text, DURATION_UNITS, "60 s")
 
 
-Size = Annotated[int, BeforeValidator(lambda value: value if type(value) is int else parse_size(value))]
-"""Octets; written `"64 MiB"`. An int only comes from code (defaults)."""
+Size = Annotated[int, BeforeValidator(lambda value, info: value if type(value) is int and not info.context else parse_size(value))]
+"""Octets; written `"64 MiB"`. An int only comes from code: the loader, which passes a context, lets no number without unit in."""
 
-Duration = Annotated[float, BeforeValidator(lambda value: value if type(value) is float else parse_duration(value))]
-"""Seconds; written `"60 s"`. A float only comes from code (defaults)."""
+Duration = Annotated[float, BeforeValidator(lambda value, info: value if type(value) is float and not info.context else parse_duration(value))]
+"""Seconds; written `"60 s"`. A float only comes from code, as above."""
 
 
 class SocketAddress(NamedTuple):
