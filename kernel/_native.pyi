@@ -1,0 +1,24 @@
+"""What the Rust in kernel/binding exports; `make lint` compares this file with the built module."""
+
+def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
+    """(spans, consumed, skip, oversize, broken rule) of an octet-counted buffer: native twin of wire.syslog_framing.scan_counted.
+
+    Spans are native 32-bit offsets, for `array("I").frombytes`. A buffer of 4 GiB or more is a programming error.
+    """
+
+def scan_trailed(buffer: bytes, skipping: bool, searched: int, max_message: int, /) -> tuple[bytes, int, bool, int]:
+    """(spans, consumed, skipping, oversize) of a non-transparently framed buffer: twin of wire.syslog_framing.scan_trailed."""
+
+def compress(data: bytes, level: int = 1, /) -> bytes:
+    """One zstd frame (RFC 8878) of `data`, which declares its content's size and ends in its checksum.
+
+    Raises:
+        ValueError: zstd has no such level.
+    """
+
+def decompress(data: bytes, max_size: int, /) -> bytes:
+    """The content of `data`, which is exactly one zstd frame; memory is bounded by `max_size` octets.
+
+    Raises:
+        ValueError: it isn't, it is damaged, it asks for a window above 8 MiB, or its content is longer than `max_size`.
+    """

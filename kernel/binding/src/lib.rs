@@ -1,0 +1,64 @@
+//! Tidegate's kernel as the Python module `kernel._native`: arguments in, errors out, the GIL released in between.
+
+use pyo3::prelude::*;
+
+/// The native kernel. What each function means is written in its readable twin.
+#[pymodule]
+mod _native {
+    use pyo3::exceptions::PyValueError;
+    use pyo3::prelude::*;
+    use pyo3::types::PyBytes;
+    use tidegate_core::{compression, syslog_framing};
+
+    type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
+    type Trailed<'py> = (Bound<'py, PyBytes>, usize, bool, usize);
+
+    /// (spans, consumed, skip, oversize, broken rule) of an octet-counted buffer.
+    #[pyfunction]
+    #[pyo3(signature = (buffer, skip, max_message, /))]
+    fn scan_counted<'py>(py: Python<'py>, buffer: &[u8], skip: usize, max_message: usize) -> Counted<'py> {
+        let found = py.detach(|| syslog_framing::scan_counted(buffer, skip, max_message));
+        let rule = found.broken.map(syslog_framing::Rule::name);
+        (native_u32(py, &found.spans), found.consumed, found.skip, found.oversize, rule)
+    }
+
+    /// (spans, consumed, skipping, oversize) of a non-transparently framed buffer.
+    #[pyfunction]
+    #[pyo3(signature = (buffer, skipping, searched, max_message, /))]
+    fn scan_trailed<'py>(
+        py: Python<'py>,
+        buffer: &[u8],
+        skipping: bool,
+        searched: usize,
+        max_message: usize,
+    ) -> Trailed<'py> {
+        let found = py.detach(|| syslog_framing::scan_trailed(buffer, skipping, searched, max_message));
+        (native_u32(py, &found.spans), found.consumed, found.skipping, found.oversize)
+    }
+
+    /// One zstd frame of `data`, its size declared, its content checksummed.
+    #[pyfunction]
+    #[pyo3(signature = (data, level = 1, /))]
+    fn compress<'py>(py: Python<'py>, data: &[u8], level: i32) -> PyResult<Bound<'py, PyBytes>> {
+        let frame = py.detach(|| compression::compress(data, level)).map_err(|error| value_error(&error))?;
+        Ok(PyBytes::new(py, &frame))
+    }
+
+    /// The content of one zstd frame, of at most `max_size` octets.
+    #[pyfunction]
+    #[pyo3(signature = (data, max_size, /))]
+    fn decompress<'py>(py: Python<'py>, data: &[u8], max_size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let content = py.detach(|| compression::decompress(data, max_size)).map_err(|error| value_error(&error))?;
+        Ok(PyBytes::new(py, &content))
+    }
+
+    fn value_error(error: &compression::Error) -> PyErr {
+        PyValueError::new_err(error.to_string())
+    }
+
+    /// Spans as octets for `array("I").frombytes`.
+    fn native_u32<'py>(py: Python<'py>, values: &[u32]) -> Bound<'py, PyBytes> {
+        let octets: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        PyBytes::new(py, &octets)
+    }
+}

@@ -1,0 +1,78 @@
+//! zstd frames (RFC 8878) for rows of the spool: one frame, its size declared, its content checksummed.
+
+use std::fmt;
+
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::{CParameter, DParameter, find_frame_compressed_size, get_frame_content_size};
+
+/// The largest window a frame may ask for, 8 MiB: what RFC 8878 section 3.1.1.1.2 recommends every decoder to support. A
+/// frame of nine octets can otherwise ask for gigabytes before its first octet of output.
+const WINDOW_LOG_MAX: u32 = 23;
+
+/// Why octets can't be compressed or decompressed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The level isn't one of zstd's.
+    Level(i32),
+    /// The content would be longer than the limit.
+    TooLong {
+        /// The limit, in octets.
+        limit: usize,
+    },
+    /// The octets aren't one whole zstd frame.
+    Malformed,
+    /// The library refused, in its own words.
+    Refused(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Level(level) => write!(f, "no zstd level: {level}"),
+            Self::TooLong { limit } => write!(f, "content is longer than {limit} octets"),
+            Self::Malformed => write!(f, "not one whole zstd frame"),
+            Self::Refused(why) => write!(f, "zstd: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Compress to one frame that declares its content's size and ends in its checksum.
+///
+/// # Errors
+/// `Level` where zstd has no such level.
+pub fn compress(data: &[u8], level: i32) -> Result<Vec<u8>, Error> {
+    if !zstd::compression_level_range().contains(&level) {
+        return Err(Error::Level(level));
+    }
+    let mut compressor = Compressor::new(level).map_err(refused)?;
+    compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(refused)?;
+    compressor.compress(data).map_err(refused)
+}
+
+/// Decompress one frame of at most `max_size` octets of content, verifying its checksum where it has one.
+///
+/// Memory is bounded by `max_size`, whatever the frame declares.
+///
+/// # Errors
+/// `Malformed` for anything but exactly one whole frame, `TooLong` beyond the limit, `Refused` for damage inside.
+pub fn decompress(data: &[u8], max_size: usize) -> Result<Vec<u8>, Error> {
+    if find_frame_compressed_size(data).map_err(|_| Error::Malformed)? != data.len() {
+        return Err(Error::Malformed);
+    }
+    let declared = get_frame_content_size(data).map_err(|_| Error::Malformed)?;
+    let capacity = match declared.map(usize::try_from) {
+        None => max_size,
+        Some(Ok(size)) if size <= max_size => size,
+        Some(_) => return Err(Error::TooLong { limit: max_size }),
+    };
+    let mut decompressor = Decompressor::new().map_err(refused)?;
+    decompressor.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(refused)?;
+    decompressor.decompress(data, capacity).map_err(refused)
+}
+
+#[allow(clippy::needless_pass_by_value)] // map_err hands it over
+fn refused(error: std::io::Error) -> Error {
+    Error::Refused(error.to_string())
+}

@@ -1,0 +1,8 @@
+//! Tidegate's kernel: pure functions over buffers. No state, no clock, no callback, no Python.
+//!
+//! Every function has a readable twin in Python, which is its specification; a property test holds the two equal.
+
+#![forbid(unsafe_code)]
+
+pub mod compression;
+pub mod syslog_framing;
