@@ -18,7 +18,7 @@ from wire.event_time import format_iso
 REQUIRED_IDS: Final = frozenset(kind.event_id for kind in REQUIRED)
 
 TICK_NS: Final = 100  # the resolution of a Windows FILETIME
-FIRST_RECORD: Final = range(1_000_000_000, 2_000_000_000)  # ten digits, so that a message's length doesn't depend on it
+FIRST_RECORD: Final = range(1_000_000, 100_000_000)  # logs have a past when the simulation begins
 
 
 def generate_events(
