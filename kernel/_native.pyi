@@ -17,8 +17,8 @@ def compress(data: bytes, level: int = 1, /) -> bytes:
     """
 
 def decompress(data: bytes, max_size: int, /) -> bytes:
-    """The content of `data`, which is exactly one zstd frame; memory is bounded by `max_size` octets.
+    """The content of `data`, which is exactly one zstd frame that declares its size; memory is bounded by `max_size` octets.
 
     Raises:
-        ValueError: it isn't, it is damaged, it asks for a window above 8 MiB, or its content is longer than `max_size`.
+        ValueError: it isn't, it is damaged (its checksum is verified), or its content is longer than `max_size`.
     """

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::{CParameter, DParameter, find_frame_compressed_size, get_frame_content_size};
+use zstd::zstd_safe::{CParameter, find_frame_compressed_size, get_frame_content_size};
 
-/// The largest window a frame may ask for, 8 MiB: what RFC 8878 section 3.1.1.1.2 recommends every decoder to support. A
-/// frame of nine octets can otherwise ask for gigabytes before its first octet of output.
-const WINDOW_LOG_MAX: u32 = 23;
+/// How a frame of content begins; skippable frames, which hold none, begin otherwise (RFC 8878 section 3.1.1).
+const MAGIC: [u8; 4] = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
 
 /// Why octets can't be compressed or decompressed.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ pub enum Error {
         /// The limit, in octets.
         limit: usize,
     },
-    /// The octets aren't one whole zstd frame.
+    /// The octets aren't one whole zstd frame that declares its content's size.
     Malformed,
     /// The library refused, in its own words.
     Refused(String),
@@ -30,7 +29,7 @@ impl fmt::Display for Error {
         match self {
             Self::Level(level) => write!(f, "no zstd level: {level}"),
             Self::TooLong { limit } => write!(f, "content is longer than {limit} octets"),
-            Self::Malformed => write!(f, "not one whole zstd frame"),
+            Self::Malformed => write!(f, "not one whole zstd frame that declares its size"),
             Self::Refused(why) => write!(f, "zstd: {why}"),
         }
     }
@@ -53,23 +52,19 @@ pub fn compress(data: &[u8], level: i32) -> Result<Vec<u8>, Error> {
 
 /// Decompress one frame of at most `max_size` octets of content, verifying its checksum where it has one.
 ///
-/// Memory is bounded by `max_size`, whatever the frame declares.
+/// Memory is bounded by `max_size`, whatever the frame declares: content is decompressed in one pass into its own place, so
+/// that the window a frame asks for (nine octets can ask for gigabytes) is never allocated.
 ///
 /// # Errors
 /// `Malformed` for anything but exactly one whole frame, `TooLong` beyond the limit, `Refused` for damage inside.
 pub fn decompress(data: &[u8], max_size: usize) -> Result<Vec<u8>, Error> {
-    if find_frame_compressed_size(data).map_err(|_| Error::Malformed)? != data.len() {
+    if !data.starts_with(&MAGIC) || find_frame_compressed_size(data) != Ok(data.len()) {
         return Err(Error::Malformed);
     }
-    let declared = get_frame_content_size(data).map_err(|_| Error::Malformed)?;
-    let capacity = match declared.map(usize::try_from) {
-        None => max_size,
-        Some(Ok(size)) if size <= max_size => size,
-        Some(_) => return Err(Error::TooLong { limit: max_size }),
-    };
-    let mut decompressor = Decompressor::new().map_err(refused)?;
-    decompressor.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(refused)?;
-    decompressor.decompress(data, capacity).map_err(refused)
+    let declared = get_frame_content_size(data).ok().flatten().ok_or(Error::Malformed)?;
+    let size = usize::try_from(declared).ok().filter(|&size| size <= max_size);
+    let size = size.ok_or(Error::TooLong { limit: max_size })?;
+    Decompressor::new().and_then(|mut decompressor| decompressor.decompress(data, size)).map_err(refused)
 }
 
 #[allow(clippy::needless_pass_by_value)] // map_err hands it over
