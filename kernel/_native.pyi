@@ -1,5 +1,7 @@
 """What the Rust in kernel/binding exports; `make lint` compares this file with the built module."""
 
+__all__ = ["compress", "decompress", "scan_counted", "scan_trailed"]
+
 def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
     """(spans, consumed, skip, oversize, broken rule) of an octet-counted buffer: native twin of wire.syslog_framing.scan_counted.
 
