@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from wire.providers import SECURITY_AUDITING, SECURITY_NETLOGON, SERVICE_CONTROL_MANAGER
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -52,6 +54,7 @@ class MessageText:
     gap:       what stands between a label's colon and its value.
     absent:    what Windows writes where the event has no value.
     advice:    how trailing prose begins that carries no data; empty for none.
+    providers: whose event it is; another provider's event of the same ID has another text.
     """
 
     sentence: str
@@ -59,6 +62,7 @@ class MessageText:
     gap: str = "\t\t"
     absent: str = "-"
     advice: str = ""
+    providers: tuple[str, ...] = (SECURITY_AUDITING,)
 
 
 def _account(sid: str, name: str, domain: str) -> tuple[Label, ...]:
@@ -141,6 +145,7 @@ MESSAGE_TEXTS: Final = {
         ),
         gap="  ",
         absent="",
+        providers=(SERVICE_CONTROL_MANAGER,),
     ),
     "8004": MessageText(
         "Domain Controller Blocked Audit: Audit NTLM authentication to this domain controller.",
@@ -159,6 +164,7 @@ MESSAGE_TEXTS: Final = {
         gap=" ",
         absent="NULL",
         advice="Audit NTLM",
+        providers=(SECURITY_NETLOGON, "Microsoft-Windows-NTLM"),
     ),
 }
 """Event ID to its text."""

@@ -79,14 +79,17 @@ def parse_message(event_id: str, text: str) -> Pairs:
     return read_message(event_id, text).data
 
 
-def read_message(event_id: str, text: str) -> RenderedText:
+def read_message(event_id: str, text: str, provider: str = "") -> RenderedText:
     """EventData out of an event's rendered text. Total and linear: no text is refused, none is lost.
 
     Args:
         event_id: decimal text; an ID outside the table is read without knowing the event.
         text: lines or flat.
+        provider: whose event it is, if that is known: other providers have other events of the same ID.
     """
     template = MESSAGE_TEXTS.get(event_id)
+    if template is not None and provider and provider not in template.providers:
+        template = None
     if not text.strip(_WHITE):
         return RenderedText(())
     if template is None:

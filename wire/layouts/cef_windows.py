@@ -1,0 +1,226 @@
+"""Windows events in CEF, as ArcSight's connector writes them and a standalone sensor takes them: parser and encoder side by side.
+
+Source: Microsoft Defender for Identity, "Listen for SIEM events on your standalone sensor", section HP ArcSight; `wire.cef` has the syntax.
+
+    CEF:0|Microsoft|Microsoft Windows||PROVIDER:EVENT-ID|name|Low| externalId=4776 cat=Security rt=1426218619000 shost=... dhost=... duser=...
+    cs3=PROVIDER cs3Label=EventSource cs4=0x0 cs4Label=Reason or Error Code
+
+    key          4776             member change       group deleted     account deleted    8004              7045
+    externalId   event ID, the low 16 bits; rt event time, epoch ms; cat log; dhost the computer that logged it
+    duser        TargetUserName   MemberName          TargetUserName    TargetUserName     UserName
+    shost        Workstation                                                               WorkstationName
+    suser                         SubjectUserName     SubjectUserName   SubjectUserName                      the installer
+    sntdom                        SubjectDomainName   SubjectDomainName SubjectDomainName                    the installer's domain
+    dntdom                        TargetDomainName    TargetDomainName  TargetDomainName   DomainName
+    Group                         TargetUserName      TargetUserName
+    Reason or Error Code Status
+
+Custom strings are found by their label, never by their number. Only 4776 is documented, and only it is written; the other columns are
+how ArcSight uses those keys. What no column names is data under its key or label, so nothing is lost.
+
+Strict mode wants all six keys and both labels, and no syslog header (`syslog-header`). Lenient mode takes a header, the provider from the
+signature, and a result code whose label was translated (`localised-text`). A message of another vendor, or whose signature isn't
+`provider:ID`, is `not-a-windows-event`. Refusals: those, `wire.cef`'s and `wire.layouts.envelope`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from pipeline.errors import MessageError
+from wire.cef import CefMessage, encode_cef, parse_cef
+from wire.event import EventTime, WindowsEvent
+from wire.event_time import format_epoch_ms, parse_epoch_ms
+from wire.keywords import AUDIT_FAILURE, AUDIT_SUCCESS, parse_keywords
+from wire.layouts.envelope import read_event_id, read_time
+from wire.layouts.layout import Layout, Mode, Reading
+from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
+from wire.providers import canonical_provider
+
+DOCUMENT: Final = "Microsoft Defender for Identity, SIEM events, HP ArcSight"
+
+VENDOR: Final = "microsoft"
+SIGNATURE: Final = re.compile(r"([^\r\n]{1,256}):([0-9]{1,10})")
+STRICTLY_REQUIRED: Final = ("externalId", "rt", "cat", "shost", "dhost", "duser")
+REQUIRED: Final = ("externalId", "rt", "cat", "dhost")
+EVENT_SOURCE: Final = "EventSource"
+RESULT_CODE: Final = "Reason or Error Code"
+PACKAGE: Final = "Authentication Package Name"
+GROUP: Final = "Group"
+
+NTLM_VALIDATION: Final = "4776"
+_ACTOR: Final = {"suser": "SubjectUserName", "sntdom": "SubjectDomainName", "dntdom": "TargetDomainName"}
+_MEMBER_CHANGE: Final = {"duser": "MemberName", GROUP: "TargetUserName", **_ACTOR}
+_GROUP_DELETED: Final = {GROUP: "TargetUserName", "duser": "TargetUserName", **_ACTOR}
+_ACCOUNT_DELETED: Final = {"duser": "TargetUserName", **_ACTOR}
+_BY_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
+    NTLM_VALIDATION: {"duser": "TargetUserName", "shost": "Workstation", RESULT_CODE: "Status", PACKAGE: "PackageName"},
+    "8004": {"duser": "UserName", "dntdom": "DomainName", "shost": "WorkstationName"},
+    **{event_id: _MEMBER_CHANGE for event_id in ("4728", "4729", "4732", "4733", "4756", "4757")},
+    **{event_id: _GROUP_DELETED for event_id in ("4730", "4753", "4758", "4763")},
+    **{event_id: _ACCOUNT_DELETED for event_id in ("4726", "4743")},
+}
+_INSTALLER: Final = ("7045",)
+_ENVELOPE: Final = frozenset({"externalId", "rt", "cat", "dhost", EVENT_SOURCE})
+
+_LABELLED: Final = re.compile(r"((?:cs|cn|cfp|c6a|deviceCustomDate|flexString|flexNumber|flexDate)[0-9]{1,2})Label", re.ASCII)
+_RESULT: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,8}")
+_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+CEF:")
+
+_CANNOT_CARRY: Final = {
+    "record_id": "no key for it: the record's uid is weak",
+    "version": "no key for it",
+    "level": "no key for it",
+    "task": "no key for it",
+    "opcode": "no key for it",
+    "keywords": "no key for it: 4776 has its result code",
+    "provider_guid": "no key for it",
+    "event_source_name": "no key for it",
+    "qualifiers": "no key for it",
+    "activity_id": "no key for it",
+    "process_id": "no key for it",
+    "thread_id": "no key for it",
+    "user_sid": "no key for it",
+    "user_name": "no key for it",
+    "user_domain": "no key for it",
+    "message": "not documented",
+    "time": "milliseconds: what is finer is cut",
+    "data:*": "only PackageName, TargetUserName, Workstation and Status; TAB, CR and LF become a space, white space around a value is cut",
+}
+
+
+def starts(payload: bytes) -> bool:
+    """`CEF:`."""
+    return _START.match(payload[:256]) is not None
+
+
+def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
+    """Payload to event.
+
+    Raises:
+        MessageError: syslog-header, not-a-windows-event, missing-key:KEY, bad-event-id, bad-time, missing-field:NAME, bad-extension, too-many-keys.
+    """
+    strict = reading.mode is Mode.STRICT
+    if strict and reading.headed:
+        raise MessageError("syslog-header", document=DOCUMENT)
+    text, warnings = decode_payload(payload)
+    message = parse_cef(text.strip(WHITE_SPACE))
+    signature = SIGNATURE.fullmatch(message.signature)
+    if message.vendor.lower() != VENDOR or signature is None:
+        raise MessageError("not-a-windows-event", document=DOCUMENT, detail=f"{message.vendor}|{message.product}|{message.signature}"[:64])
+    values, leftover = _values(message)
+    for key in STRICTLY_REQUIRED if strict else REQUIRED:
+        if not values.get(key):
+            raise MessageError(f"missing-key:{key}", document=DOCUMENT)
+    if strict and EVENT_SOURCE not in values:
+        raise MessageError(f"missing-key:{EVENT_SOURCE}", document=DOCUMENT)
+    event_id = read_event_id(values["externalId"], DOCUMENT)
+    if event_id == NTLM_VALIDATION and RESULT_CODE not in values:
+        if strict:
+            raise MessageError("missing-key:Reason-or-Error-Code", document=DOCUMENT)
+        translated = next((key for key, value in values.items() if _RESULT.fullmatch(value)), None)
+        if translated is not None:
+            values[RESULT_CODE] = values.pop(translated)
+            warnings = (*warnings, "localised-text")
+    time, time_warnings = read_time(values["rt"], (_epoch_ms,), reading, DOCUMENT)
+    installed = event_id in _INSTALLER
+    return WindowsEvent(
+        event_id=event_id,
+        channel=values["cat"],
+        provider=canonical_provider(values.get(EVENT_SOURCE) or signature[1]),
+        computer=values["dhost"],
+        time=time,
+        time_text=values["rt"],
+        keywords=_keywords(values),
+        user_name=values.pop("suser", "") if installed else "",
+        user_domain=values.pop("sntdom", "") if installed else "",
+        data=(*_data(values, _BY_EVENT.get(event_id, {})), *leftover),
+        warnings=(*warnings, *(("syslog-header",) if reading.headed else ()), *time_warnings),
+    )
+
+
+def _epoch_ms(text: str, _zone_offset_minutes: int) -> EventTime | None:
+    return parse_epoch_ms(text)
+
+
+def _values(message: CefMessage) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """The first value of each key, trimmed, custom ones under their label; and the values of keys that came again."""
+    pairs = [(key, value.strip(WHITE_SPACE)) for key, value in message.extension]
+    labels = {found[1]: value for key, value in pairs if (found := _LABELLED.fullmatch(key)) and value}
+    delivered = {key for key, _ in pairs}
+    values: dict[str, str] = {}
+    again: list[tuple[str, str]] = []
+    for key, value in pairs:
+        found = _LABELLED.fullmatch(key)
+        if found is not None and found[1] in delivered:
+            continue
+        name = labels.get(key, key)
+        if name in values:
+            again.append((name, value))
+        else:
+            values[name] = value
+    return values, tuple(again)
+
+
+def _keywords(values: Mapping[str, str]) -> str:
+    """An audit's result, which ArcSight keeps from the event's type."""
+    named = parse_keywords(values.get("deviceSeverity", ""))
+    return named if named in {AUDIT_SUCCESS, AUDIT_FAILURE} else ""
+
+
+def _data(values: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """EventData: what the event's column names under that name (the column's first wins), then the rest under its own."""
+    mapped = {names[key]: (key, values[key]) for key in reversed(tuple(names)) if key in values}
+    taken = {key for key, _ in mapped.values()}
+    data = [(name, value) for name, (_, value) in mapped.items()]
+    return data + [(key, value) for key, value in values.items() if key not in taken and key not in _ENVELOPE]
+
+
+def encode_event(event: WindowsEvent) -> bytes:
+    """Event 4776 to payload.
+
+    Raises:
+        ValueError: another event; `LAYOUT.carries` says which.
+    """
+    if event.event_id != NTLM_VALIDATION:
+        raise ValueError(f"the layout documents no keys for event {event.event_id}")
+    data = dict(reversed(event.data))
+    pairs = (
+        ("externalId", event.event_id),
+        ("cat", event.channel),
+        ("rt", format_epoch_ms(event.time.unix_ns) if event.time else ""),
+        ("shost", data.get("Workstation", "") or "-"),
+        ("dhost", event.computer or "-"),
+        ("duser", data.get("TargetUserName", "") or "-"),
+        ("cs3", event.provider),
+        ("cs4", data.get("Status", "")),
+        ("cs5", data.get("PackageName", "")),
+        ("cs3Label", EVENT_SOURCE),
+        ("cs4Label", RESULT_CODE),
+        ("cs5Label", PACKAGE),
+    )
+    message = CefMessage(
+        version="0",
+        vendor="Microsoft",
+        product="Microsoft Windows",
+        device_version="",
+        signature=f"{one_line(event.provider)}:{event.event_id}",
+        name="The domain controller attempted to validate the credentials for an account.",
+        severity="Low",
+        extension=tuple((key, one_line(value).strip(WHITE_SPACE)) for key, value in pairs),
+    )
+    return encode_payload(encode_cef(message))
+
+
+LAYOUT: Final = Layout(
+    name="cef",
+    document=DOCUMENT,
+    log_format="syslog",
+    starts=starts,
+    parse_event=parse_event,
+    encode_event=encode_event,
+    carries=frozenset({NTLM_VALIDATION}),
+    cannot_carry=_CANNOT_CARRY,
+)
