@@ -36,6 +36,18 @@ MAX_SUN_PATH: Final = 107  # sockaddr_un, unix(7)
 UCRED: Final = struct.Struct("=iII")  # pid, uid, gid
 
 
+class ControlError(GatewayError):
+    """A request was refused, or nobody answered it; what, why and fix as in ConfigError."""
+
+    def __init__(self, what: str, why: str, fix: str = "") -> None:
+        super().__init__(f"{what}: {why}; {fix}" if fix else f"{what}: {why}")
+        self.what, self.why, self.fix = what, why, fix
+
+
+class NotRunningError(ControlError):
+    """No gateway runs on this state directory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One question to the running gateway.
@@ -51,31 +63,27 @@ class Request:
         """An argument that has to be text; None where there is none.
 
         Raises:
-            ConfigError: it is something else.
+            ControlError: it is something else.
         """
         found = self.arguments.get(name)
         if found is None or isinstance(found, str):
             return found
-        raise ConfigError(self.command, f"{name} is not a text")
+        raise ControlError(self.command, f"{name} is not a text")
 
     def number(self, name: str, default: int) -> int:
         """An argument that has to be a number of at least 1.
 
         Raises:
-            ConfigError: it is something else.
+            ControlError: it is something else.
         """
         found = self.arguments.get(name, default)
         if type(found) is int and found >= 1:
             return found
-        raise ConfigError(self.command, f"{name} is not a number of at least 1")
+        raise ControlError(self.command, f"{name} is not a number of at least 1")
 
 
 Command = Callable[[Request], Awaitable[object]]
 """Answers a request with a value that orjson can write; raises GatewayError to refuse it."""
-
-
-class NotRunning(ConfigError):  # noqa: N818 - it says what is the case
-    """No gateway holds this state directory."""
 
 
 async def serve_control(state_dir: Path, commands: Mapping[str, Command], log: Log, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -141,10 +149,10 @@ async def _answer(line: bytes, commands: Mapping[str, Command]) -> object:
         asked = None
     name = asked.pop("command", None) if isinstance(asked, dict) else None
     if not isinstance(name, str):
-        raise ConfigError("control", 'a request is {"command": NAME, ...} on one line')
+        raise ControlError("control", 'a request is {"command": NAME, ...} on one line')
     command = commands.get(name)
     if command is None:
-        raise ConfigError(name[:64], "is not a command of this gateway", f"it has {', '.join(sorted(commands))}")
+        raise ControlError(name[:64], "is not a command of this gateway", f"it has {', '.join(sorted(commands))}")
     return await command(Request(name, asked))
 
 
@@ -155,17 +163,17 @@ async def ask(state_dir: Path, request: Request, *, seconds: float = 30.0) -> ob
         What its command answered, as orjson reads it.
 
     Raises:
-        NotRunning: nobody listens there.
-        ConfigError: the gateway refused, or didn't answer in `seconds`.
+        NotRunningError: nobody listens there.
+        ControlError: the gateway refused, or didn't answer in `seconds`.
     """
     path = state_dir / SOCKET_NAME
     with trio.move_on_after(seconds), _address(path) as address, trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
         try:
             await connecting.connect(address)
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NotRunning(str(state_dir), "no gateway is running on this state directory", "start it with `tidegate run`") from error
+            raise NotRunningError(str(state_dir), "no gateway is running on this state directory", "start it with `tidegate run`") from error
         except OSError as error:
-            raise ConfigError(str(path), f"can't be connected to: {error.strerror}", "run this as the gateway's user or as root") from error
+            raise ControlError(str(path), f"can't be connected to: {error.strerror}", "run this as the gateway's user or as root") from error
         stream = trio.SocketStream(connecting)
         with contextlib.suppress(trio.BrokenResourceError):
             await stream.send_all(orjson.dumps({**request.arguments, "command": request.command}) + b"\n")
@@ -174,8 +182,8 @@ async def ask(state_dir: Path, request: Request, *, seconds: float = 30.0) -> ob
                 reply = orjson.loads(line)
                 if reply["ok"]:
                     return reply["result"]
-                raise ConfigError(**reply["error"])
-    raise ConfigError(str(path), "the running gateway didn't answer", "its log may say why")
+                raise ControlError(**reply["error"])
+    raise ControlError(str(path), "the running gateway didn't answer", "its log may say why")
 
 
 class _Lines:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import control
-from gateway.control import LINE_SECONDS, MAX_LINE, SOCKET_NAME, Command, NotRunning, Request, ask, serve_connection, serve_control
-from pipeline.errors import ConfigError, SpoolError
+from gateway.control import LINE_SECONDS, MAX_LINE, SOCKET_NAME, Command, ControlError, NotRunningError, Request, ask, serve_connection, serve_control
+from pipeline.errors import SpoolError
 from pipeline.log import LogSettings, open_log
 
 LOG = open_log(io.StringIO(), LogSettings())
@@ -106,17 +106,17 @@ async def test_a_peer_that_says_nothing_is_left(autojump_clock: trio.testing.Moc
 async def test_a_command_asks_the_running_gateway(tmp_path: Path, folder: str) -> None:
     state = tmp_path / folder
     state.mkdir(parents=True)
-    with pytest.raises(NotRunning):
+    with pytest.raises(NotRunningError):
         await ask(state, Request("echo"))
     async with trio.open_nursery() as nursery:
         await nursery.start(serve_control, state, COMMANDS, LOG)
         assert stat.S_IMODE((state / SOCKET_NAME).stat().st_mode) == 0o600
         assert await ask(state, Request("echo", {"text": "é", "last": 2})) == {"text": "é", "last": 2}
-        with pytest.raises(ConfigError, match=r"spool.db: is damaged; restore it"):
+        with pytest.raises(ControlError, match=r"spool.db: is damaged; restore it"):
             await ask(state, Request("refuse"))
         nursery.cancel_scope.cancel()
     assert not (state / SOCKET_NAME).exists()
-    with pytest.raises(NotRunning):
+    with pytest.raises(NotRunningError):
         await ask(state, Request("echo"))
 
 
@@ -133,6 +133,6 @@ async def test_another_user_is_not_served(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(control, "_peer_uid", lambda _socket: 4242)
     async with trio.open_nursery() as nursery:
         await nursery.start(serve_control, tmp_path, COMMANDS, LOG)
-        with pytest.raises(ConfigError, match="didn't answer"):
+        with pytest.raises(ControlError, match="didn't answer"):
             await ask(tmp_path, Request("echo"))
         nursery.cancel_scope.cancel()
