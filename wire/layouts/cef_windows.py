@@ -58,9 +58,9 @@ _ACCOUNT_DELETED: Final = {"duser": "TargetUserName", **_ACTOR}
 _BY_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
     NTLM_VALIDATION: {"duser": "TargetUserName", "shost": "Workstation", RESULT_CODE: "Status", PACKAGE: "PackageName"},
     "8004": {"duser": "UserName", "dntdom": "DomainName", "shost": "WorkstationName"},
-    **{event_id: _MEMBER_CHANGE for event_id in ("4728", "4729", "4732", "4733", "4756", "4757")},
-    **{event_id: _GROUP_DELETED for event_id in ("4730", "4753", "4758", "4763")},
-    **{event_id: _ACCOUNT_DELETED for event_id in ("4726", "4743")},
+    **dict.fromkeys(("4728", "4729", "4732", "4733", "4756", "4757"), _MEMBER_CHANGE),
+    **dict.fromkeys(("4730", "4753", "4758", "4763"), _GROUP_DELETED),
+    **dict.fromkeys(("4726", "4743"), _ACCOUNT_DELETED),
 }
 _INSTALLER: Final = ("7045",)
 _ENVELOPE: Final = frozenset({"externalId", "rt", "cat", "dhost", EVENT_SOURCE})

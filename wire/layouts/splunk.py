@@ -9,7 +9,7 @@ value. TimeGenerated is a CIM datetime, `20150310132717.784882-000`. ComputerNam
 besides: RecordNumber, which makes a record's uid strong, and Keywords, which carries an audit's result.
 
 Read in lenient mode only, since senders and relays were seen to write them: LF or CR alone, or CR with a backslash, between keys;
-the separator in print (`\r\n`); rsyslog's escapes (`#015#012`). They are said to be bent (`separators`). Refusals: `wire.layouts.envelope`, and message-not-last.
+the separator in print (`\r\n`); rsyslog's escapes (`#015#012`). Refusals: `wire.layouts.envelope`, and message-not-last; warning: separators.
 """
 
 from __future__ import annotations
