@@ -1,0 +1,35 @@
+# Tidegate in a container:
+#     docker build -t tidegate .
+#     docker run --read-only --cap-drop ALL -v tidegate:/var/lib/tidegate -v ./tidegate.toml:/etc/tidegate/tidegate.toml:ro \
+#         -p 514:5514/udp -p 514:5514/tcp tidegate
+# Listen on ports above 1024 inside. The kernel's limit on UDP buffers is the host's: net.core.rmem_max.
+
+FROM rust:1-slim-bookworm AS rust
+
+FROM python:3.13-slim-bookworm AS builder
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev
+COPY --from=rust /usr/local/cargo /usr/local/cargo
+COPY --from=rust /usr/local/rustup /usr/local/rustup
+ENV PATH=/usr/local/cargo/bin:$PATH CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY requirements requirements
+RUN python -m venv /opt/tidegate \
+    && /opt/tidegate/bin/pip install --quiet --require-hashes -r requirements/run.txt \
+    && python -m pip install --quiet --require-hashes -r requirements/build.txt
+COPY . .
+RUN maturin build --release --locked --out dist --interpreter /opt/tidegate/bin/python \
+    && /opt/tidegate/bin/pip install --quiet --no-deps --no-index dist/*.whl \
+    && /opt/tidegate/bin/pip uninstall --quiet --yes pip \
+    && /opt/tidegate/bin/tidegate --version
+
+FROM python:3.13-slim-bookworm
+COPY --from=builder /opt/tidegate /opt/tidegate
+RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/tidegate
+# Without a configuration its built-in one keeps state in $XDG_STATE_HOME/tidegate
+ENV PATH=/opt/tidegate/bin:$PATH XDG_STATE_HOME=/var/lib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 65532:65532
+VOLUME /var/lib/tidegate
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["tidegate"]
+CMD ["run"]
+# No HEALTHCHECK: orchestrators ask GET /livez and /readyz at the address of [metrics]

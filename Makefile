@@ -1,0 +1,102 @@
+# Everything there is to type. Each target does the set-up it needs, once: stamps in .venv and .cache remember.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet
+LOCK := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+
+RUST := $(shell find kernel -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+PACKAGES := gateway listeners normalizers forwarders pipeline wire kernel
+
+.PHONY: help
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup  ## set up what is missing, then a demo gateway with a simulated sender
+	@exec $(PYTHON) -m gateway.demo
+
+.PHONY: setup
+setup: $(VENV)/built  ## leave .venv/bin/tidegate, its kernel built in release mode
+
+.PHONY: test-setup
+test-setup: setup $(VENV)/tested .cache/apt/unpacked  ## add what the tests need: packages, and peers unpacked below .cache
+
+.PHONY: test
+test: test-setup  ## the whole test suite
+	@$(PYTHON) -m pytest
+
+.PHONY: lint
+lint: test-setup  ## everything that judges without running: ruff, mypy, the stub, imports, cargo fmt and clippy
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(PYTHON) -m mypy.stubtest kernel._native
+	@$(VENV)/bin/lint-imports --no-logo
+	@cargo fmt --manifest-path kernel/Cargo.toml --all -- --check
+	@cargo clippy --quiet --locked --manifest-path kernel/Cargo.toml --workspace --all-targets -- -D warnings
+
+.PHONY: test-kernel
+test-kernel:  ## the kernel's own tests
+	@cargo test --quiet --locked --manifest-path kernel/Cargo.toml --workspace
+
+.PHONY: format
+format: test-setup  ## lay out all sources
+	@$(VENV)/bin/ruff check --fix --quiet --exit-zero
+	@$(VENV)/bin/ruff format
+	@cargo fmt --manifest-path kernel/Cargo.toml --all
+
+.PHONY: bench
+bench: setup  ## what the native kernel gains
+	@$(PYTHON) bench/framing.py
+
+.PHONY: wheel
+wheel: setup  ## a wheel of this machine's kind in dist/
+	@rm -rf dist
+	@$(VENV)/bin/maturin build --quiet --release --locked --out dist
+	@ls dist
+
+.PHONY: lock
+lock: test-setup  ## choose the newest versions that pyproject.toml allows, and pin them by hash
+	@$(LOCK) --upgrade pyproject.toml --extra dev --output-file requirements/dev.txt
+	@$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt
+	@echo 'maturin' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/build.txt
+
+.PHONY: clean
+clean:  ## forget everything that was made here
+	rm -rf $(VENV) .cache .demo dist kernel/target kernel/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(PACKAGES) tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamps. pip refuses whatever isn't pinned by hash; the editable install writes the kernel beside its stub, so that
+# Python is edited in place and only Rust asks for a build.
+
+$(VENV)/created:
+	@requirements/system-packages
+	@python3 -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: requirements/run.txt requirements/build.txt | $(VENV)/created
+	@echo "installing Python packages into $(VENV)"
+	@$(PIP) --require-hashes --requirement requirements/run.txt --requirement requirements/build.txt
+	@touch $@
+
+$(VENV)/built: $(VENV)/installed pyproject.toml $(RUST)
+	@echo "building the kernel"
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PIP) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/tested: requirements/dev.txt $(VENV)/installed
+	@echo "installing what the tests need into $(VENV)"
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.cache/apt/unpacked: tests/support/unpack-peers
+	@echo "unpacking rsyslog and loggen below .cache for the tests; nothing is installed"
+	@tests/support/unpack-peers
+	@touch $@
