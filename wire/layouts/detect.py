@@ -9,9 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from wire import event_xml
+from wire.layouts import cef_windows, flat_json, nxlog_json, qradar, rsa, snare, splunk, splunk_classic, winlogbeat_json
 from wire.layouts.layout import Layout
 
-LAYOUTS: Final[tuple[Layout, ...]] = ()
+LAYOUTS: Final[tuple[Layout, ...]] = (
+    rsa.LAYOUT,
+    cef_windows.LAYOUT,
+    qradar.LAYOUT,
+    splunk.LAYOUT,
+    event_xml.LAYOUT,
+    snare.LAYOUT,
+    splunk_classic.LAYOUT,
+    winlogbeat_json.LAYOUT,
+    nxlog_json.LAYOUT,
+    flat_json.LAYOUT,
+)
 """Every layout, in the order in which content decides."""
 
 BY_NAME: Final[Mapping[str, Layout]] = {layout.name: layout for layout in LAYOUTS}

@@ -1,0 +1,153 @@
+"""One event out of the texts that a layout found: what LEEF, Snare, classic Splunk and the JSON layouts judge alike.
+
+    text         becomes
+    event ID     the low 16 bits of a decimal number (EventIDCode of the classic API has more)
+    provider     System/Provider/@Name, for display names too (`wire.providers`)
+    keywords     0x and sixteen hex digits (`wire.keywords`)
+    level        0 to 5, for names too
+    time         None where it can't be read; its text is kept
+    data         as delivered, at most 128 names; read out of the rendered text where nothing else was delivered
+
+Facts about a sender are warnings in both modes (`no-milliseconds`, `localised-text`); repairs are refused in strict mode.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+from pipeline.errors import MessageError
+from wire.event import EventTime, WindowsEvent
+from wire.keywords import audit_result, parse_keywords
+from wire.layouts.envelope import MILLISECOND_DIGITS, read_event_id
+from wire.layouts.layout import Mode, Reading
+from wire.layouts.payload import WHITE_SPACE
+from wire.message_texts import MESSAGE_TEXTS
+from wire.providers import canonical_provider
+from wire.rendered_text import LOCALISED, TRUNCATED, read_message, render_message
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+MAX_NAMES: Final = 128
+
+LEVELS: Final = {
+    "logalways": "0",
+    "critical": "1",
+    "error": "2",
+    "warning": "3",
+    "information": "4",
+    "informational": "4",
+    "info": "4",
+    "verbose": "5",
+    "debug": "5",
+}
+"""Names of levels in ASCII lower case (winmeta.xml, and the short ones of agents)."""
+
+_SID: Final = re.compile(r"[sS]-1(?:-[0-9]{1,15}){1,16}")
+
+
+def assemble(
+    fields: Mapping[str, str],
+    data: Iterable[tuple[str, str]],
+    *,
+    read_time: Callable[[str], EventTime | None],
+    reading: Reading,
+    document: str,
+    warnings: Iterable[str] = (),
+    repairs: Iterable[str] = (),
+) -> WindowsEvent:
+    """Make the event.
+
+    Args:
+        fields: texts by the names of `WindowsEvent`, `time_text` for the time.
+        data: (name, text) as delivered.
+        read_time: reads `time_text`.
+        reading: its mode decides about repairs.
+        document: where the layout is specified, for errors.
+        warnings: facts about the sender, kept in both modes.
+        repairs: departures that were mended: refused in strict mode.
+
+    Raises:
+        MessageError: missing-key:EventID, bad-event-id; in strict mode also the repairs' names, bad-time, no-time, truncated,
+            too-many-names.
+    """
+    facts, mended = list(warnings), list(repairs)
+    event_id = fields.get("event_id", "").strip(WHITE_SPACE)
+    if not event_id:
+        raise MessageError("missing-key:EventID", document=document)
+    event_id = read_event_id(event_id, document)
+    time_text = fields.get("time_text", "").strip(WHITE_SPACE)
+    time = read_time(time_text) if time_text else None
+    if time is None:
+        mended.append("bad-time" if time_text else "no-time")
+    elif time.digits < MILLISECOND_DIGITS:
+        facts.append("no-milliseconds")
+    message = fields.get("message", "")
+    pairs = _bounded(data, mended)
+    if not pairs and message:
+        rendered = read_message(event_id, message)
+        facts += [warning for warning in rendered.warnings if warning != TRUNCATED]
+        mended += [warning for warning in rendered.warnings if warning == TRUNCATED]
+        pairs = rendered.data
+    if mended and reading.mode is Mode.STRICT:
+        raise MessageError(mended[0], document=document)
+    envelope = dict(fields)
+    envelope.update(
+        event_id=event_id,
+        provider=canonical_provider(fields.get("provider", "")),
+        keywords=parse_keywords(fields.get("keywords", "")),
+        time_text=time_text,
+        level=level_number(fields.get("level", ""), fields.get("keywords", "")),
+    )
+    return WindowsEvent(**envelope, time=time, data=pairs, warnings=(*facts, *mended))
+
+
+def level_number(name: str, keywords: str = "") -> str:
+    """`Information` to `4`; audit events are level 0 in fact, whatever agents call them (information, or error for a failure)."""
+    level = LEVELS.get(name.strip(WHITE_SPACE).lower())
+    if level is None:
+        return name
+    return "0" if audit_result(parse_keywords(keywords)) else level
+
+
+def user_fields(text: str) -> dict[str, str]:
+    r"""`DOMAIN\name`, `name` or a SID as the fields of `WindowsEvent`; nothing for `N/A` and `-`."""
+    text = text.strip(WHITE_SPACE)
+    if text in {"", "-", "N/A", "NOT_TRANSLATED"}:
+        return {}
+    if _SID.fullmatch(text):
+        return {"user_sid": text}
+    domain, backslash, name = text.partition("\\")
+    return {"user_domain": domain, "user_name": name} if backslash else {"user_name": text}
+
+
+def missing_data(event_id: str, data: Iterable[tuple[str, str]], message: str) -> Pairs:
+    """What the rendered text of a known event says and `data` doesn't."""
+    if event_id not in MESSAGE_TEXTS:
+        return ()
+    rendered = read_message(event_id, message)
+    known = {name for name, _ in data}
+    return () if LOCALISED in rendered.warnings else tuple(pair for pair in rendered.data if pair[0] not in known)
+
+
+def message_of(event: WindowsEvent, *, flat: bool = False) -> str:
+    """The event's rendered text: what came with it, or what Windows would write; for an event nobody knows, `Name: value` lines."""
+    if event.event_id in MESSAGE_TEXTS:
+        return render_message(event.event_id, event.data, flat=flat)
+    return event.message or ("  " if flat else "\r\n").join(f"{name}:  {value}" for name, value in event.data)
+
+
+def _bounded(data: Iterable[tuple[str, str]], mended: list[str]) -> Pairs:
+    """The pairs of the first 128 names."""
+    names: set[str] = set()
+    kept = []
+    for name, text in data:
+        if name not in names:
+            if len(names) == MAX_NAMES:
+                if "too-many-names" not in mended:
+                    mended.append("too-many-names")
+                continue
+            names.add(name)
+        kept.append((name, text))
+    return tuple(kept)
