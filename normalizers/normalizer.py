@@ -1,0 +1,177 @@
+"""Normalizer: a pure function from Frames to Batch, one message after the other.
+
+    message ─ header ─ layout ─ key ─ filter ─ parse ─ filter ─ map ─ encode ─▶ record
+                 │        │                       │
+              control  unknown-format          the layout's rules
+
+An event's key is looked for before the event is parsed (`wire.event_xml_scan`): found and unwanted is filtered, whatever follows. A known layout that
+breaks its rules is rejected by the rule's name, anything else as `unknown-format`; a message that carries no event at all is control.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from normalizers.encoder import encode_record
+from normalizers.engine import map_event
+from normalizers.judgement import Explanation, Judgement, Verdict, explain_fields
+from normalizers.profiles import Profile, load_profile
+from normalizers.settings import NormalizeSettings
+from normalizers.source import windows_source
+from pipeline.errors import MessageError
+from pipeline.model import Batch, Entry, Frames, Origin, Reject
+from wire import event_xml
+from wire.event_xml_scan import looks_like_event, scan_event_key
+from wire.layouts.detect import detect
+from wire.layouts.layout import Layout, Reading
+from wire.syslog_header import SyslogHeader, parse_header
+
+UNKNOWN_FORMAT: Final = "unknown-format"
+OTHER: Final = "other"
+MAX_TALLY: Final = 64
+MAX_REJECTS: Final = 16
+MAX_DETAIL: Final = 200
+MARKS: Final = (b"", b"-- MARK --", b"--MARK--")
+BLANK: Final = b" \t\r\n\x00"
+
+
+class Normalizer:
+    """Keeps what a profile wants and maps it.
+
+    Args:
+        profile: a Profile, or what `load_profile` takes.
+        settings: switches of the output.
+        reading: how payloads are read.
+        keep_all: map what the profile doesn't want too, to Base Event where no mapping exists.
+
+    Raises:
+        ConfigError: the profile can't be loaded.
+    """
+
+    def __init__(
+        self,
+        profile: Profile | str | Path = "aatp-2020",
+        settings: NormalizeSettings | None = None,
+        *,
+        reading: Reading | None = None,
+        keep_all: bool = False,
+    ) -> None:
+        self.profile = profile if isinstance(profile, Profile) else load_profile(profile)
+        self.settings = settings or NormalizeSettings()
+        self.reading = reading or Reading()
+        self.keep_all = keep_all
+
+    def normalize(self, frames: Frames) -> Batch:
+        """Judge every message and write what is kept. Never raises for what a peer sent."""
+        tally = _Tally()
+        for start, end in frames.pairs():
+            message = frames.buffer[start:end]
+            tally.add(message, self.judge(message, frames.origin))
+        return tally.batch(frames)
+
+    def explain(self, message: bytes, origin: Origin) -> Explanation:
+        """Judge one message and say what it was judged by."""
+        judgement = self.judge(message, origin)
+        record = encode_record(judgement.mapped.record) if judgement.mapped else b""
+        return Explanation(judgement=judgement, fields=explain_fields(message, judgement), record=record)
+
+    def judge(self, message: bytes, origin: Origin) -> Judgement:
+        """One message's way. Never raises for what a peer sent."""
+        header = parse_header(message)
+        payload = message[header.payload_start :]
+        if payload.strip(BLANK) in MARKS:
+            return Judgement(verdict=Verdict.CONTROL, header=header)
+        layout = event_xml.LAYOUT if looks_like_event(payload) else detect(payload)
+        if layout is None:
+            return Judgement(verdict=Verdict.REJECTED, header=header, rule=UNKNOWN_FORMAT, offset=header.payload_start)
+        if layout is event_xml.LAYOUT and not self.keep_all:
+            key = scan_event_key(payload)
+            if key is not None and not self.profile.wants(key):
+                return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key)
+        try:
+            return self._read(message, payload, header, layout, origin)
+        except MessageError as error:
+            return Judgement(
+                verdict=Verdict.REJECTED,
+                header=header,
+                layout=layout,
+                rule=error.rule,
+                offset=header.payload_start + error.offset,
+                document=error.document,
+                detail=error.detail[:MAX_DETAIL],
+                warnings=header.defects,
+            )
+
+    def _read(self, message: bytes, payload: bytes, header: SyslogHeader, layout: Layout, origin: Origin) -> Judgement:
+        event = layout.parse_event(payload, replace(self.reading, headed=header.headed))
+        key, warnings = event.key, header.defects + event.warnings
+        if not self.keep_all and not self.profile.wants(key):
+            return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, event=event, warnings=warnings)
+        source = windows_source(event, log_format=layout.log_format, arrival_ms=origin.received_at_ms)
+        plans = self.profile.plans
+        raw = payload if layout is event_xml.LAYOUT else message
+        mapped = map_event(plans, plans.find(key), source, self.settings, raw)
+        return Judgement(verdict=Verdict.NORMALIZED, header=header, layout=layout, key=key, event=event, mapped=mapped, warnings=warnings)
+
+
+class _Tally:
+    """Collects judgements to a batch."""
+
+    def __init__(self) -> None:
+        self.records = bytearray()
+        self.index: list[Entry] = []
+        self.filtered: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.warnings: Counter[str] = Counter()
+        self.rejects: list[Reject] = []
+        self.control = 0
+
+    def add(self, message: bytes, judgement: Judgement) -> None:
+        match judgement.verdict:
+            case Verdict.NORMALIZED:
+                self._keep(judgement)
+            case Verdict.FILTERED:
+                _count(self.filtered, judgement.key.event_id if judgement.key else OTHER)
+            case Verdict.REJECTED:
+                _count(self.rejected, judgement.rule)
+                if len(self.rejects) < MAX_REJECTS:
+                    self.rejects.append(Reject(message, judgement.rule, judgement.offset, judgement.detail))
+            case Verdict.CONTROL:
+                self.control += 1
+        for warning in judgement.warnings:
+            _count(self.warnings, warning)
+
+    def _keep(self, judgement: Judgement) -> None:
+        mapped = judgement.mapped
+        if mapped is None:
+            return
+        start = len(self.records)
+        self.records += encode_record(mapped.record)
+        end = len(self.records)
+        self.records += b"\n"
+        self.index.append(Entry(start, end, mapped.uid, mapped.weak, mapped.class_uid, mapped.event_code, mapped.status_id, mapped.time_ms, mapped.computer))
+
+    def batch(self, frames: Frames) -> Batch:
+        return Batch(
+            records=bytes(self.records),
+            index=tuple(self.index),
+            origin=frames.origin,
+            received=len(frames),
+            filtered=_frozen(self.filtered),
+            rejected=_frozen(self.rejected),
+            control=self.control,
+            warnings=_frozen(self.warnings),
+            rejects=tuple(self.rejects),
+        )
+
+
+def _count(tally: Counter[str], name: str) -> None:
+    tally[name if name in tally or len(tally) < MAX_TALLY else OTHER] += 1
+
+
+def _frozen(tally: Counter[str]) -> Mapping[str, int]:
+    return dict(tally)

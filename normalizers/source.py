@@ -1,0 +1,69 @@
+"""What an engine reads: the envelope by name and the payload in order, made of an event and its origin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wire.event import EventTime, WindowsEvent
+
+MS: Final = 1_000_000
+SECOND: Final = 1_000_000_000
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One event, ready to be mapped.
+
+    envelope:    what mapping rows read as `@Name`.
+    payload:     (name, text) in document order, names may repeat.
+    arrival_ms:  arrival at the gateway, ms since the Unix epoch.
+    """
+
+    envelope: Mapping[str, str | int | None]
+    payload: tuple[tuple[str, str], ...]
+    arrival_ms: int
+
+
+def windows_source(event: WindowsEvent, *, log_format: str, arrival_ms: int) -> Source:
+    """A Windows event as a source. Lone surrogates, which some JSON carries, become U+FFFD: UTF-8 can't write them.
+
+    TimeMs is cut, not rounded; TimeExact is the time at the precision delivered, in seconds.
+    """
+    time = event.time
+    envelope: dict[str, str | int | None] = {
+        "TimeMs": time.unix_ns // MS if time else None,
+        "TimeText": time.text if time else event.time_text,
+        "TimeOffset": time.offset_minutes if time else None,
+        "TimeExact": _exact(time) if time else None,
+        "EventID": event.event_id,
+        "Channel": event.channel,
+        "Provider": event.provider,
+        "Computer": event.computer,
+        "RecordID": event.record_id,
+        "Version": event.version,
+        "Level": event.level,
+        "Keywords": event.keywords,
+        "ActivityID": event.activity_id,
+        "UserID": event.user_sid,
+        "UserName": event.user_name,
+        "UserDomain": event.user_domain,
+        "LogFormat": log_format,
+    }
+    for name, value in envelope.items():
+        if isinstance(value, str) and not value.isascii():
+            envelope[name] = _encodable(value)
+    return Source(envelope, tuple((_encodable(name), _encodable(text)) for name, text in event.data), arrival_ms)
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def _exact(time: EventTime) -> str:
+    seconds, fraction = divmod(time.unix_ns, SECOND)
+    return f"{seconds}.{fraction:09}"[: -9 + time.digits] if time.digits else str(seconds)
