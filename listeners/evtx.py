@@ -1,0 +1,121 @@
+"""EVTX files: each chunk's events, rendered as event XML by the `evtx` library, and one line's worth of facts per damage.
+
+The library is given one chunk at a time, as a file of its own: so memory stays with one chunk, a damage ends nothing but itself,
+and its place in the file is known. What the library can't be given whole, `wire.evtx` mends first.
+
+    rule               what is lost
+    file-truncated     what isn't there
+    file-magic         nothing, if chunks follow
+    file-checksum      nothing
+    chunk-truncated    the records that aren't whole any more
+    chunk-magic        nothing, if records follow
+    chunk-checksum     perhaps nothing: its records are read all the same
+    chunk-missing      a chunk in use that is all zero: its records
+    chunk-unreadable   its records
+    record-header      that record and those behind it in the chunk, which only `salvage` searches for
+    record-unreadable  that record
+"""
+
+from __future__ import annotations
+
+import io
+from array import array
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import BinaryIO, Final
+
+from evtx import PyEvtxParser
+
+from pipeline.errors import MessageError
+from pipeline.model import Frames, Origin
+from wire.evtx import CHUNK, FILLER_ID, HEADER_BLOCK, Chunk, FileHeader, encode_file_header, parse_file_header, repair_chunk, scan_chunk
+
+DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
+REASON_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something in a file that can't be read as it should.
+
+    rule:    one of the table above.
+    offset:  octet of the file at which it shows.
+    detail:  facts for a person.
+    """
+
+    rule: str
+    offset: int
+    detail: str
+
+
+def read_evtx(file: BinaryIO, origin: Origin, *, salvage: bool = False) -> Iterator[Frames | Damage]:
+    """The events of an open EVTX file, in the order they stand in it: one Frames per chunk, and each Damage where it shows.
+
+    Args:
+        file: read from its present position; need not be seekable.
+        origin: of all Frames.
+        salvage: whether to search a chunk for records behind a broken one.
+
+    Raises:
+        OSError: the file can't be read on.
+    """
+    header = FileHeader(chunk_count=0, flags=0)
+    octets = file.read(HEADER_BLOCK)
+    try:
+        header = parse_file_header(octets)
+    except MessageError as error:
+        yield Damage(error.rule, error.offset, error.detail)
+    at = HEADER_BLOCK
+    for index in count():
+        if not (octets := file.read(CHUNK)):
+            return
+        if any(octets):
+            yield from _read_chunk(scan_chunk(octets, checksums=header.checksums, salvage=salvage), at, origin)
+        elif index < header.chunk_count and not header.dirty:
+            yield Damage("chunk-missing", at, "the chunk is all zero")
+        at += CHUNK
+
+
+def _read_chunk(chunk: Chunk, at: int, origin: Origin) -> Iterator[Frames | Damage]:
+    yield from (Damage(broken.rule, at + broken.start, broken.detail) for broken in chunk.breaks)
+    if not chunk.records:
+        return
+    outcomes = _render(chunk)
+    texts = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
+    if texts:
+        yield _frame(texts, origin)
+    if len(outcomes) < len(chunk.records):
+        yield Damage(
+            "chunk-unreadable",
+            at,
+            f"{len(chunk.records) - len(texts)} records: {', '.join(str(outcome) for outcome in outcomes if not isinstance(outcome, bytes))}",
+        )
+        return
+    for record, outcome in zip(chunk.records, outcomes, strict=False):
+        if not isinstance(outcome, bytes):
+            yield Damage("record-unreadable", at + record.start, f"record {record.record_id}: {outcome}")
+
+
+def _render(chunk: Chunk) -> list[bytes | str]:
+    """What became of each record, in order: its event XML, or the library's reason; fewer where the library gave the chunk up."""
+    rendered = PyEvtxParser(io.BytesIO(encode_file_header(1) + repair_chunk(chunk)), number_of_threads=1, indent=False).records()
+    outcomes: list[bytes | str] = []
+    while True:
+        try:
+            record = next(rendered)
+        except StopIteration:
+            return outcomes
+        except (RuntimeError, OSError) as error:
+            outcomes.append(str(error).rpartition(": ")[2][:REASON_LENGTH])
+        else:
+            if record is not None and record["event_record_id"] != FILLER_ID:
+                outcomes.append(record["data"].removeprefix(DECLARATION).strip().encode())
+
+
+def _frame(texts: Collection[bytes], origin: Origin) -> Frames:
+    spans, at = array("I"), 0
+    for text in texts:
+        spans.extend((at, at + len(text)))
+        at += len(text)
+    return Frames(b"".join(texts), spans, origin)
