@@ -56,6 +56,7 @@ class Metrics:
         # the destinations
         self.delivered: Final = counter("delivered", "Records a destination took.", "destination")
         self.skipped: Final = counter("skipped", "Records a destination's filter or layout left out, by reason.", "destination", "reason")
+        self.shortened: Final = counter("shortened", "Records whose longest value was cut to fit a destination's transport.", "destination")
         self.delivery_failures: Final = counter("delivery_failures", "Attempts a destination refused, by reason.", "destination", "reason")
         self.lost: Final = counter("lost", "Records given up because a destination's quota was full (drop-oldest).", "destination")
         self.parked: Final = counter("parked", "Records a destination refused for good, kept as dead letters.", "destination", "reason")
