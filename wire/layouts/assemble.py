@@ -83,10 +83,10 @@ def assemble(
         mended.append("bad-time" if time_text else "no-time")
     elif time.digits < MILLISECOND_DIGITS:
         facts.append("no-milliseconds")
-    message = fields.get("message", "")
+    message, provider = fields.get("message", ""), canonical_provider(fields.get("provider", ""))
     pairs = _bounded(data, mended)
     if not pairs and message:
-        rendered = read_message(event_id, message)
+        rendered = read_message(event_id, message, provider)
         facts += [warning for warning in rendered.warnings if warning != TRUNCATED]
         mended += [warning for warning in rendered.warnings if warning == TRUNCATED]
         pairs = rendered.data
@@ -95,7 +95,7 @@ def assemble(
     envelope = dict(fields)
     envelope.update(
         event_id=event_id,
-        provider=canonical_provider(fields.get("provider", "")),
+        provider=provider,
         keywords=parse_keywords(fields.get("keywords", "")),
         time_text=time_text,
         level=level_number(fields.get("level", ""), fields.get("keywords", "")),
@@ -122,11 +122,12 @@ def user_fields(text: str) -> dict[str, str]:
     return {"user_domain": domain, "user_name": name} if backslash else {"user_name": text}
 
 
-def missing_data(event_id: str, data: Iterable[tuple[str, str]], message: str) -> Pairs:
+def missing_data(fields: Mapping[str, str], data: Iterable[tuple[str, str]]) -> Pairs:
     """What the rendered text of a known event says and `data` doesn't."""
-    if event_id not in MESSAGE_TEXTS:
+    text, provider = MESSAGE_TEXTS.get(fields.get("event_id", "")), canonical_provider(fields.get("provider", ""))
+    if text is None or provider not in text.providers:
         return ()
-    rendered = read_message(event_id, message)
+    rendered = read_message(fields["event_id"], fields.get("message", ""), provider)
     known = {name for name, _ in data}
     return () if LOCALISED in rendered.warnings else tuple(pair for pair in rendered.data if pair[0] not in known)
 

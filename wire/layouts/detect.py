@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wire import event_xml
-from wire.layouts import cef_windows, flat_json, nxlog_json, qradar, rsa, snare, splunk, splunk_classic, winlogbeat_json
+from wire.layouts import cef_windows, flat_json, leef, nxlog_json, qradar, rsa, snare, splunk, splunk_classic, winlogbeat_json
 from wire.layouts.layout import Layout
 
 LAYOUTS: Final[tuple[Layout, ...]] = (
@@ -19,6 +19,7 @@ LAYOUTS: Final[tuple[Layout, ...]] = (
     qradar.LAYOUT,
     splunk.LAYOUT,
     event_xml.LAYOUT,
+    leef.LAYOUT,
     snare.LAYOUT,
     splunk_classic.LAYOUT,
     winlogbeat_json.LAYOUT,

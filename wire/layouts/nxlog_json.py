@@ -82,7 +82,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
         fields.pop("keywords", None)  # EventType of an event that audits nothing: INFO, ERROR
     return assemble(
         fields,
-        (*data, *missing_data(fields.get("event_id", ""), data, fields.get("message", ""))),
+        (*data, *missing_data(fields, data)),
         read_time=partial(parse_iso, zone_offset_minutes=reading.zone_offset_minutes),
         reading=reading,
         document=DOCUMENT,

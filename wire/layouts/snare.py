@@ -134,7 +134,7 @@ LAYOUT: Final = Layout(
         "process_id": "has no field",
         "thread_id": "has no field",
         "user_sid": "only where no name is known",
-        "data": "by the rendered text, flattened",
+        "data:*": "by the rendered text, flattened",
         "message": "flattened",
     },
 )

@@ -140,6 +140,6 @@ LAYOUT: Final = Layout(
         "process_id": "has no key",
         "thread_id": "has no key",
         "user_domain": "User is the name alone",
-        "data": "by the rendered text",
+        "data:*": "by the rendered text",
     },
 )
