@@ -112,9 +112,8 @@ class Normalizer:
         if not self.keep_all and not self.profile.wants(key):
             return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, event=event, warnings=warnings)
         source = windows_source(event, log_format=layout.log_format, arrival_ms=origin.received_at_ms)
-        plans = self.profile.plans
         raw = payload if layout is event_xml.LAYOUT else message
-        mapped = map_event(plans, plans.find(key), source, self.settings, raw)
+        mapped = map_event(self.profile.plans, self.profile.plan(key), source, self.settings, raw)
         return Judgement(verdict=Verdict.NORMALIZED, header=header, layout=layout, key=key, event=event, mapped=mapped, warnings=warnings)
 
 

@@ -158,5 +158,9 @@ class Plans:
     by_key: Mapping[EventKey, Plan]
 
     def find(self, key: EventKey) -> Plan:
-        """The plan of a key: its own, else its channel's, else the one for any event."""
-        return self.by_key.get(key) or self.by_key.get(EventKey(key.channel, ANY, ANY)) or self.by_key[EventKey(ANY, ANY, ANY)]
+        """The plan of a key that is wanted: its own, else that of `rest`."""
+        return self.by_key.get(key) or self.rest(key)
+
+    def rest(self, key: EventKey) -> Plan:
+        """The plan of a key that no profile names: its channel's, else the one for any event."""
+        return self.by_key.get(EventKey(key.channel, ANY, ANY)) or self.by_key[EventKey(ANY, ANY, ANY)]

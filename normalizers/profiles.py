@@ -20,7 +20,7 @@ from typing import Final
 
 from normalizers.compiler import compile_plans
 from normalizers.document import Document, read_document, shipped_texts
-from normalizers.plan import ANY, Plans
+from normalizers.plan import ANY, Plan, Plans
 from pipeline.errors import ConfigError
 from wire.event import EventKey
 
@@ -46,6 +46,10 @@ class Profile:
         return key in self.keys or any(
             other in self.keys for other in (EventKey(channel, ANY, event_id), EventKey(channel, provider, ANY), EventKey(channel, ANY, ANY))
         )
+
+    def plan(self, key: EventKey) -> Plan:
+        """How an event of this key is mapped: by its own tables if the profile wants it, else to a Base Event."""
+        return self.plans.find(key) if self.wants(key) else self.plans.rest(key)
 
 
 def load_profile(name: str | Path = DEFAULT_PROFILE) -> Profile:
