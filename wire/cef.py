@@ -79,16 +79,17 @@ def parse_extension(text: str, at: int = 0) -> tuple[tuple[str, str], ...]:
     Raises:
         MessageError: bad-extension, too-many-keys.
     """
+    extension = text[at:]
     keys = []
-    for found in _KEY.finditer(text, at):
+    for found in _KEY.finditer(extension):
         keys.append(found)
         if len(keys) > MAX_KEYS:
-            raise MessageError("too-many-keys", offset=found.start(), document=DOCUMENT, detail=str(MAX_KEYS))
-    before = text[at : keys[0].start() if keys else len(text)]
+            raise MessageError("too-many-keys", offset=at + found.start(), document=DOCUMENT, detail=str(MAX_KEYS))
+    before = extension[: keys[0].start() if keys else len(extension)]
     if before.strip(" \t\r\n"):
         raise MessageError("bad-extension", offset=at, document=DOCUMENT, detail=before[:64])
-    ends = [found.start() - 1 for found in keys[1:]] + [len(text)]
-    return tuple((found[1], _unescape(text[found.end() : end])) for found, end in zip(keys, ends, strict=True))
+    ends = [found.start() - 1 for found in keys[1:]] + [len(extension)]
+    return tuple((found[1], _unescape(extension[found.end() : end])) for found, end in zip(keys, ends, strict=False))
 
 
 def encode_cef(message: CefMessage) -> str:
