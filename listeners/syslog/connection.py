@@ -1,0 +1,148 @@
+"""One connection of syslog over TCP or TLS: wait, take, cut, hand over, until either side has enough.
+
+A connection that waits for its peer holds its unfinished message and no buffer. One that has octets waits for its turn (its address has one,
+and there are TURNS in all), so what 4,096 connections can hold at once is bounded, and one address with many connections gets no more
+than another with one. Awaiting the intake inside the turn is the backpressure: nothing is read meanwhile.
+
+How a connection ended other than by its peer's orderly close is counted: `framing`, `reset`, `tls`, `idle`, `memory`, `drain`.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from listeners.syslog.admission import Guest
+from listeners.syslog.channel import Channel
+from listeners.syslog.drain import DRAIN, Holdings, Wait
+from listeners.syslog.handover import Handover
+from listeners.syslog.reassembly import Cut, Reassembly
+from pipeline.model import Origin, Transport
+
+TURNS: Final = 16
+SMALLEST_READ: Final = 16 << 10
+LARGEST_READ: Final = 512 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all connections of the listener share.
+
+    name:       the listener's.
+    clock:      nanoseconds since the Unix epoch.
+    turns:      how many may hold what they have read.
+    idle:       seconds of silence that end a connection.
+    multiline:  seconds that a message waits for its next line.
+    """
+
+    name: str
+    clock: Callable[[], int]
+    handover: Handover
+    holdings: Holdings
+    turns: trio.CapacityLimiter
+    idle: float
+    multiline: float
+
+
+class Connection:
+    """A conversation in which only the peer speaks.
+
+    Args:
+        channel: its octets.
+        transport, peer, identity: whose.
+        guest: the peer's address among those connected.
+        wait: its waits for the peer, which others may end.
+        reassembly: what cuts its octets into messages.
+        count: told how many octets were read.
+        shared: what it shares with the others.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        *,
+        transport: Transport,
+        peer: str,
+        identity: str | None,
+        guest: Guest,
+        wait: Wait,
+        reassembly: Reassembly,
+        count: Callable[[float], None],
+        shared: Shared,
+    ) -> None:
+        self._channel: Final = channel
+        self._transport: Final = transport
+        self._peer: Final = peer
+        self._identity: Final = identity
+        self._guest: Final = guest
+        self._wait: Final = wait
+        self._reassembly: Final = reassembly
+        self._count: Final = count
+        self._shared: Final = shared
+        self._size = SMALLEST_READ
+
+    async def converse(self) -> str | None:
+        """Hand on everything the peer sends; returns why it ended, None where the peer closed in good order."""
+        reason: str | None
+        try:
+            reason = await self._listen()
+            if reason == DRAIN:
+                await self._read_out()
+        except ssl.SSLError:
+            reason = "tls"
+        except OSError:  # reset, or found dead by keepalive
+            reason = "reset"
+        await self._hand(self._reassembly.end())
+        return reason
+
+    async def _listen(self) -> str | None:
+        heard, held_since = trio.current_time(), float("inf")
+        while True:
+            came = await self._wait.until(self._channel.readable, min(heard + self._shared.idle, held_since + self._shared.multiline))
+            if came:
+                heard = trio.current_time()
+                async with self._guest.turn, self._shared.turns:
+                    data = self._channel.take(self._size)
+                    if data == b"":
+                        return None
+                    cut = await self._receive(data) if data else None
+                if cut is not None and cut.broken is not None:
+                    return "framing"
+                if not self._reassembly.holds_message:
+                    held_since = float("inf")
+                elif cut is not None and (cut or held_since == float("inf")):
+                    held_since = heard
+            elif self._wait.ended_by is not None:
+                return self._wait.ended_by
+            elif self._reassembly.holds_message and trio.current_time() >= held_since + self._shared.multiline:
+                held_since = float("inf")
+                await self._hand(self._reassembly.flush())
+            else:
+                return "idle"
+
+    async def _read_out(self) -> None:
+        """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
+        left = self._channel.waiting()
+        while left > 0 and (data := self._channel.take(LARGEST_READ)):
+            left -= len(data)
+            if (await self._receive(data)).broken is not None:
+                return
+
+    async def _receive(self, data: bytes) -> Cut:
+        self._count(len(data))
+        if len(data) >= self._size:
+            self._size = min(self._size * 4, LARGEST_READ)
+        elif len(data) < self._size // 4:
+            self._size = max(self._size // 2, SMALLEST_READ)
+        cut = self._reassembly.receive(data)
+        await self._hand(cut)
+        return cut
+
+    async def _hand(self, cut: Cut) -> None:
+        self._shared.holdings.hold(self._wait, self._reassembly.octets)
+        origin = Origin(self._shared.name, self._transport, self._peer, self._shared.clock(), self._identity)
+        await self._shared.handover.hand(origin, cut)

@@ -1,0 +1,156 @@
+"""Syslog over UDP (RFC 5426): wait until something is there, then take all of it; one datagram is one message.
+
+A burst is one buffer. The datagrams of one peer in it are one Frames, however they interleave with others': spans need no neighbours. So a
+firehose costs a system call per datagram and the rest per burst, and no datagram has an await of its own.
+
+What the kernel dropped for want of room is read from the socket's own counter (SK_MEMINFO_DROPS of SO_MEMINFO, the `drops` column of
+/proc/net/udp) after each burst. That is exact: a drop needs a full queue, and a full queue is followed by a burst.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import trio
+
+from listeners.syslog.admission import AllowList
+from listeners.syslog.bind import bound_address
+from listeners.syslog.drain import Drain
+from listeners.syslog.handover import Handover
+from listeners.syslog.reassembly import KEPT_OF_A_REJECT, OVERSIZE, Cut
+from pipeline.log import PeerLog
+from pipeline.metrics import Metrics
+from pipeline.model import Origin, Reject, Transport
+
+LARGEST_DATAGRAM: Final = 64 << 10
+BURST_OCTETS: Final = 512 << 10
+BURST_DATAGRAMS: Final = 2048
+
+SO_MEMINFO: Final = 55
+"""include/uapi/asm-generic/socket.h, Linux 4.12; Python has no name for it."""
+
+MEMINFO: Final = struct.Struct("=9I")
+DROPS: Final = 8
+"""include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What every UDP socket of the listener needs.
+
+    name:         the listener's.
+    clock:        nanoseconds since the Unix epoch.
+    max_message:  longest message to hand on, in octets.
+    """
+
+    name: str
+    clock: Callable[[], int]
+    max_message: int
+    allow_list: AllowList
+    drain: Drain
+    handover: Handover
+    metrics: Metrics
+    peer_log: PeerLog
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What one drain of a socket took.
+
+    cuts:     per peer, over one buffer.
+    octets:   taken, those of refused peers too.
+    refused:  datagrams by refused peer.
+    """
+
+    cuts: dict[str, Cut]
+    octets: int
+    refused: dict[str, int]
+
+
+class DatagramSocket:
+    """One UDP socket, its buffer, and what its kernel counter said last."""
+
+    def __init__(self, sock: socket.socket, max_message: int, allow_list: AllowList) -> None:
+        self._sock: Final = sock
+        self._max_message: Final = max_message
+        self._allows: Final = allow_list.allows
+        self._view: Final = memoryview(bytearray(BURST_OCTETS + LARGEST_DATAGRAM))
+        self._drops = 0
+
+    def burst(self) -> Burst:
+        """Take what is there: at most half a MiB, and 2,048 datagrams, so that others get their turn."""
+        receive, view, allows = self._sock.recvfrom_into, self._view, self._allows
+        spans, refused = dict[str, array[int]](), dict[str, int]()
+        at = octets = 0
+        for _ in range(BURST_DATAGRAMS):
+            try:
+                size, (peer, *_) = receive(view[at:])
+            except BlockingIOError:
+                break
+            octets += size
+            if not allows(peer):
+                refused[peer] = refused.get(peer, 0) + 1
+                continue
+            found = spans.get(peer)
+            if found is None:
+                found = spans[peer] = array("I")
+            found.append(at)
+            at += size
+            found.append(at)
+            if at > BURST_OCTETS:
+                break
+        buffer = bytes(view[:at])
+        return Burst({peer: self._cut(buffer, found) for peer, found in spans.items()}, octets, refused)
+
+    def _cut(self, buffer: bytes, spans: array[int]) -> Cut:
+        limit = self._max_message
+        if limit >= LARGEST_DATAGRAM:
+            return Cut(buffer, spans)
+        kept, rejects = array("I"), list[Reject]()
+        for start, end in zip(spans[::2], spans[1::2], strict=True):
+            if end - start > limit:
+                rejects.append(Reject(buffer[start : min(end, start + KEPT_OF_A_REJECT)], OVERSIZE, 0, f"longer than {limit} octets"))
+            else:
+                kept.extend((start, end))
+        return Cut(buffer, kept, {OVERSIZE: len(rejects)} if rejects else {}, tuple(rejects))
+
+    def new_drops(self) -> int:
+        """Datagrams the kernel dropped since the last call."""
+        drops: int = MEMINFO.unpack(self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[DROPS]
+        new, self._drops = (drops - self._drops) % (1 << 32), drops
+        return new
+
+
+async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
+    """Serve a UDP socket until a drain, and then what its queue holds."""
+    datagrams = DatagramSocket(sock, hearing.max_message, hearing.allow_list)
+    octets = hearing.metrics.received_bytes.labels(hearing.name, Transport.UDP)
+    drops = hearing.metrics.kernel_drops.labels(hearing.name, str(bound_address(sock)))
+    wait = hearing.drain.join()
+
+    async def hear() -> int:
+        burst = datagrams.burst()
+        octets.inc(burst.octets)
+        drops.inc(datagrams.new_drops())
+        for peer, count in burst.refused.items():
+            hearing.metrics.datagrams_refused.labels(hearing.name, "not-allowed").inc(count)
+            hearing.peer_log.warning("datagrams refused", peer=peer, listener=hearing.name, reason="not-allowed", count=count)
+        received_at_ns = hearing.clock()
+        for peer, cut in burst.cuts.items():
+            await hearing.handover.hand(Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut)
+        return burst.octets if burst.cuts or burst.refused else -1
+
+    try:
+        while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
+            await hear()
+        left = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)  # the queue holds no more: a peer that never stops can't keep us
+        while left > 0 and (took := await hear()) >= 0:
+            left -= max(took, 1)
+    finally:
+        hearing.drain.leave(wait)

@@ -1,0 +1,122 @@
+"""The syslog listener: UDP, TCP and TLS sockets composed into one task (docs/listeners/syslog.md).
+
+bytes ─▶ datagrams ─────────────────────▶ handover ─▶ intake
+     └─▶ accept ─▶ connection (reassembly) ─┘
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import trio
+
+from kernel import Engine
+from listeners.ready import Ready
+from listeners.syslog.accept import Door, Tls, serve_connections
+from listeners.syslog.admission import Admission, AllowList
+from listeners.syslog.bind import ask_receive_buffer, bind, bound_address
+from listeners.syslog.connection import TURNS, Shared
+from listeners.syslog.datagrams import Hearing, serve_datagrams
+from listeners.syslog.drain import Drain, Holdings
+from listeners.syslog.handover import Handover, Intake, Normalize
+from listeners.syslog.reassembly import Reassembly
+from listeners.syslog.settings import SyslogSettings
+from listeners.syslog.tls import Certificates
+from pipeline.log import Log, PeerLog
+from pipeline.metrics import Metrics
+from pipeline.model import Transport
+from pipeline.settings import SocketAddress
+from wire.syslog_framing import scanner
+
+NAME: Final = "listeners.syslog"
+NEVER: Final = float("inf")
+
+
+async def serve_syslog(
+    settings: SyslogSettings,
+    *,
+    normalize: Normalize,
+    intake: Intake,
+    metrics: Metrics,
+    engine: Engine,
+    clock: Callable[[], int],
+    log: Log,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Listen until cancelled, or until `stop` is set, which drains.
+
+    A drain accepts and waits for nothing more, takes what the kernel already took from peers, and returns when all of it is on stable
+    storage. The time it may take is the caller's to limit. Cancelling closes at once, and what wasn't handed over is lost.
+
+    Args:
+        settings: where, whom and how much.
+        normalize: Frames to Batch, pure; called on this thread for small buffers and on a worker for large ones, one call at a time each.
+        intake: where batches go.
+        metrics: what is counted here: octets, connections, refusals, the kernel's drops. Messages are counted by the intake.
+        engine: which implementation frames streams.
+        clock: nanoseconds since the Unix epoch.
+        log: for what the listener does and what its peers do.
+        stop: set it for a drain.
+        task_status: started with one Ready for every bound address, once it accepts.
+
+    Raises:
+        ConfigError: an address can't be bound, or a certificate can't be used.
+    """
+    peer_log = PeerLog(log, trio.current_time)
+    handover = Handover(normalize, intake, log, peer_log)
+    allow_list, drain, scan = AllowList(settings.allow), Drain(), scanner(engine)
+    hearing = Hearing(NAME, clock, settings.max_message, allow_list, drain, handover, metrics, peer_log)
+    shared = Shared(
+        name=NAME,
+        clock=clock,
+        handover=handover,
+        holdings=Holdings(settings.incomplete),
+        turns=trio.CapacityLimiter(TURNS),
+        idle=NEVER if settings.idle is None else settings.idle,
+        multiline=settings.multiline,
+    )
+    door = Door(
+        shared=shared,
+        admission=Admission(allow_list, settings.connections, settings.connections_per_peer),
+        drain=drain,
+        metrics=metrics,
+        peer_log=peer_log,
+        new_reassembly=lambda: Reassembly(scan, settings.max_message),
+    )
+    tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
+    with contextlib.ExitStack() as sockets:
+        bound = [(transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address)]
+        async with trio.open_nursery() as nursery:
+            for transport, sock in bound:
+                if transport is Transport.UDP:
+                    _ask_room(sock, settings.receive_buffer, log)
+                    nursery.start_soon(serve_datagrams, sock, hearing)
+                else:
+                    nursery.start_soon(serve_connections, sock, tls if transport is Transport.TLS else None, door)
+            task_status.started([Ready(NAME, transport, bound_address(sock)) for transport, sock in bound])
+            await (trio.Event() if stop is None else stop).wait()
+            drain.ask()
+        await handover.settled()
+
+
+def _addresses(settings: SyslogSettings) -> Iterator[tuple[Transport, SocketAddress]]:
+    for transport, addresses in (
+        (Transport.UDP, settings.udp),
+        (Transport.TCP, settings.tcp),
+        (Transport.TLS, settings.tls.addresses if settings.tls else ()),
+    ):
+        for address in addresses:
+            yield transport, address
+
+
+def _ask_room(sock: socket.socket, octets: int, log: Log) -> None:
+    got = ask_receive_buffer(sock, octets)
+    facts = {"listener": NAME, "address": str(bound_address(sock)), "asked": octets, "got": got}
+    if got < octets:
+        log.warning("smaller receive buffer than asked: bursts may be dropped; raise sysctl net.core.rmem_max or grant CAP_NET_ADMIN", **facts)
+    else:
+        log.info("receive buffer", **facts)

@@ -1,0 +1,184 @@
+"""TLS for syslog (RFC 5425): contexts that follow their files, the handshake, and the name a client certificate gives its sender.
+
+Departures from RFC 5425, and choices it leaves open:
+  - TLS 1.2 and 1.3 (RFC 9662 section 4 deprecates what came before; Python's default cipher suites, all with forward secrecy first);
+  - no session tickets: a sender only ever writes. It closes without having read the tickets that TLS 1.3 servers send after the
+    handshake, its kernel then answers with a reset, and the reset discards what of its last messages we haven't read yet;
+  - the end of the stream without close_notify is a normal end: most senders end like that;
+  - no application protocol is negotiated (ALPN): RFC 5425 has none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypedDict, cast
+
+import trio
+
+from listeners.syslog.drain import Wait
+from listeners.syslog.settings import TlsSettings
+from pipeline.errors import ConfigError, PeerError
+from pipeline.log import Log
+
+NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,254}", re.ASCII)
+"""A name we are willing to call a sender by: no wildcard, no NUL, no control character, not of any length."""
+
+SAN_KINDS: Final = ("DNS", "IP Address", "URI", "email")
+
+
+class Certificate(TypedDict, total=False):
+    """What we read of `ssl.SSLSocket.getpeercert`'s value."""
+
+    subject: tuple[tuple[tuple[str, str], ...], ...]
+    subjectAltName: tuple[tuple[str, str], ...]
+
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+def make_context(settings: TlsSettings) -> ssl.SSLContext:
+    """The server's side of every handshake.
+
+    Raises:
+        ConfigError: a file can't be read, isn't PEM, or the key isn't the certificate's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
+    except OSError as error:  # ssl.SSLError is one
+        what = f"listeners.syslog.tls {settings.certificate}, {settings.key}"
+        raise ConfigError(what, _reason(error), "give a PEM certificate and its unencrypted PEM key, readable by this user") from error
+    for path in settings.client_ca:
+        try:
+            context.load_verify_locations(path)
+        except OSError as error:
+            raise ConfigError(f"listeners.syslog.tls.client_ca {path}", _reason(error), "give PEM certificates, readable by this user") from error
+    if settings.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED if settings.client_certificate == "required" else ssl.CERT_OPTIONAL
+    return context
+
+
+def _no_password() -> str:
+    raise ssl.SSLError(0, "the key is encrypted")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+class Certificates:
+    """The context for the next handshake: made anew when a file has changed, the last good one where the new files can't be used.
+
+    Args:
+        settings: where the files are.
+        log: says when they were read again, and why they couldn't be.
+
+    Raises:
+        ConfigError: as `make_context`.
+    """
+
+    def __init__(self, settings: TlsSettings, log: Log) -> None:
+        self._settings: Final = settings
+        self._log: Final = log
+        self._files: Final = (settings.certificate, settings.key, *settings.client_ca)
+        self._stamp = _stamp(self._files)
+        self._context = make_context(settings)
+
+    def context(self) -> ssl.SSLContext:
+        """The context for one handshake. Looks at the files first: three calls of stat(2), beside which a signature costs hundreds of times."""
+        stamp = _stamp(self._files)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self.reload()
+        return self._context
+
+    def reload(self) -> None:
+        """Read the files again."""
+        try:
+            self._context = make_context(self._settings)
+        except ConfigError as error:
+            self._log.error("certificate not reloaded, the former one stays", error=str(error))
+        else:
+            self._log.info("certificate reloaded", certificate=str(self._settings.certificate))
+
+
+def _stamp(files: Iterable[Path]) -> Stamp:
+    """What changes when a file does; a missing one is a change too."""
+
+    def of(path: Path) -> tuple[int, int, int]:
+        try:
+            found = path.stat()
+        except OSError:
+            return (0, 0, 0)
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+    return tuple(of(path) for path in files)
+
+
+async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, wait: Wait, seconds: float) -> ssl.SSLSocket:
+    """Put TLS on a connection just accepted. The socket is closed on any way out but success.
+
+    Raises:
+        PeerError: `tls-certificate` (none, expired, of another authority), `tls-deadline`, `tls-handshake` (anything else, plain text
+            included), or why `wait` was ended.
+    """
+    deadline = trio.current_time() + seconds
+    with contextlib.ExitStack() as unless_done:
+        unless_done.enter_context(sock)
+        try:
+            secured = unless_done.enter_context(context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False))
+            while (awaited := _step(secured)) is not None:
+                if not await wait.until(partial(awaited, secured), deadline):
+                    raise PeerError(wait.ended_by or "tls-deadline", peer)
+        except OSError as error:
+            raise PeerError("tls-certificate" if _about_certificate(error) else "tls-handshake", peer) from error
+        unless_done.pop_all()
+        return secured
+
+
+def _step(sock: ssl.SSLSocket) -> Callable[[ssl.SSLSocket], Awaitable[None]] | None:
+    """Go on with a handshake; returns what to wait for, None when it is done."""
+    try:
+        sock.do_handshake()
+    except ssl.SSLWantReadError:
+        return trio.lowlevel.wait_readable
+    except ssl.SSLWantWriteError:
+        return trio.lowlevel.wait_writable
+    return None
+
+
+def _about_certificate(error: OSError) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError) or (isinstance(error, ssl.SSLError) and error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE")
+
+
+def identity(sock: ssl.SSLSocket) -> str | None:
+    """What the client's verified certificate calls it; None where it showed none.
+
+    The first usable subjectAltName, else the common name, else the fingerprint in the spelling of RFC 5425 section 4.2.2.
+    """
+    certificate = cast("Certificate | None", sock.getpeercert())  # typed loosely by typeshed
+    if not certificate:
+        return None
+    alternatives = [name for kind in SAN_KINDS for found, name in certificate.get("subjectAltName", ()) if found == kind]
+    common = [name for relative in certificate.get("subject", ()) for kind, name in relative if kind == "commonName"]
+    return usable_name((*alternatives, *common)) or fingerprint(sock.getpeercert(binary_form=True) or b"")
+
+
+def usable_name(names: Iterable[str]) -> str | None:
+    """The first name that names one sender and nothing else."""
+    return next((name for name in names if NAME.fullmatch(name)), None)
+
+
+def fingerprint(certificate: bytes) -> str:
+    """`sha-256:E1:2D:...` of a DER certificate."""
+    return "sha-256:" + hashlib.sha256(certificate).digest().hex(":").upper()
