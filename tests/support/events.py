@@ -226,13 +226,12 @@ def required_events(draw: st.DrawFn, ids: tuple[str, ...] = REQUIRED, values: Ma
             event = security(event_id, data, record_id=record_id, failed=data["Status"] != "0x0")
         case _:
             event = security(event_id, data, record_id=record_id)
-    return with_(event, computer=draw(HOSTS) + ".contoso.example", time=draw(TIMES))
+    return with_time(replace(event, computer=draw(HOSTS) + ".contoso.example"), draw(TIMES))
 
 
-def with_(event: WindowsEvent, *, time: EventTime | None = None, **changes: str) -> WindowsEvent:
-    """The event with some fields changed; its time_text follows its time."""
-    changed = replace(event, **changes)  # type: ignore[arg-type] - text fields only
-    return changed if time is None else replace(changed, time=time, time_text=time.text)
+def with_time(event: WindowsEvent, time: EventTime) -> WindowsEvent:
+    """The event at another time."""
+    return replace(event, time=time, time_text=time.text)
 
 
 HOSTILE: Final = st.text(max_size=40) | st.sampled_from(
@@ -274,5 +273,13 @@ def hostile_events(draw: st.DrawFn) -> WindowsEvent:
         data=tuple(draw(st.lists(st.tuples(names, HOSTILE | draw(st.sampled_from([st.just("-"), *VALUES.values()]))), max_size=12))),
         time=draw(st.none() | TIMES),
         time_text=draw(HOSTILE),
-        **{name: draw(HOSTILE) for name in ("computer", "record_id", "version", "level", "keywords", "activity_id", "user_sid", "user_name", "user_domain")},
+        computer=draw(HOSTILE),
+        record_id=draw(HOSTILE),
+        version=draw(HOSTILE),
+        level=draw(HOSTILE),
+        keywords=draw(HOSTILE),
+        activity_id=draw(HOSTILE),
+        user_sid=draw(HOSTILE),
+        user_name=draw(HOSTILE),
+        user_domain=draw(HOSTILE),
     )
