@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from forwarders.settings import ForwarderSettings
 from gateway.config_errors import UnusableConfig, explain_errors
@@ -30,7 +30,7 @@ from listeners.syslog.settings import SyslogSettings
 from normalizers.settings import NormalizeSettings
 from pipeline.errors import ConfigError
 from pipeline.log import LogSettings
-from pipeline.settings import Address, Duration, FilePath, Settings
+from pipeline.settings import Address, Duration, FilePath, Settings, resolve_path
 from pipeline.spool.settings import SpoolSettings
 
 SYSTEM_FILE: Final = Path("/etc/tidegate/tidegate.toml")
@@ -42,6 +42,11 @@ LATER: Final = {"wef": "Windows Event Forwarding", "radius": "RADIUS accounting"
 """Listeners that have a place in the contract and aren't part of this version."""
 
 Tree = dict[str, object]
+
+
+def _resolve_profile(value: object, info: ValidationInfo) -> object:
+    """A profile by its name stays as it is; the path of a file is relative to the configuration's folder."""
+    return str(resolve_path(value, info)) if isinstance(value, str) and ("/" in value or value.endswith(".toml")) else value
 
 
 class GatewaySettings(Settings):
@@ -57,7 +62,7 @@ class GatewaySettings(Settings):
 
     name: str = "tidegate"
     state_dir: FilePath
-    profile: str = "aatp-2020"
+    profile: Annotated[str, BeforeValidator(_resolve_profile)] = "aatp-2020"
     keep: Literal["wanted", "all"] = "wanted"
     engine: Engine = Engine.NATIVE
     drain: Annotated[Duration, Field(ge=0)] = 10.0

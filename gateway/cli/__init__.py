@@ -1,0 +1,87 @@
+"""The command line: runs a command, and turns whatever stops it into one line and an exit code.
+
+    code   means
+    0      done
+    1      a check failed, or the command could not do its work
+    2      the command line is wrong
+    3      warnings, with --strict
+    78     the configuration can't be used (EX_CONFIG of sysexits.h)
+    130    interrupted
+
+Errors are one line each on stderr, `tidegate: what: why; what to do`; a traceback is a bug of ours. One file per command, each of which
+imports what it needs when it runs: `tidegate --help` has to be quick. A reader of stdout that leaves early is nobody's error (typer sees to it).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process says to whoever started it."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    WARNINGS = 3
+    CONFIG = 78
+    INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    Args:
+        arguments: those after the program's name; `sys.argv`'s unless given.
+    """
+    from typer.exceptions import Abort, Exit, TyperException
+
+    from gateway.cli.application import application
+
+    try:
+        code = application()(args=None if arguments is None else list(arguments), prog_name="tidegate", standalone_mode=False)
+    except Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, Abort):
+        return ExitCode.INTERRUPTED
+    except TyperException as error:
+        return _complain(f"{error.format_message().rstrip('.')}; `tidegate --help` lists what there is", ExitCode.USAGE)
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - what isn't somebody's to act on is raised again
+        return _explain(error)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _explain(error: BaseException) -> int:
+    """One line per error that somebody outside can act on; anything else is ours and goes on up."""
+    from pipeline.errors import ConfigError, GatewayError
+
+    found = list(_leaves(error))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
+        return ExitCode.INTERRUPTED
+    if not all(isinstance(leaf, GatewayError | OSError) for leaf in found):
+        raise error
+    for leaf in found:
+        for line in _sentence(leaf).splitlines():
+            _complain(line, ExitCode.FAILED)
+    return ExitCode.CONFIG if any(isinstance(leaf, ConfigError) for leaf in found) else ExitCode.FAILED
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _complain(line: str, code: ExitCode) -> ExitCode:
+    sys.stderr.write(f"tidegate: {line}\n")
+    return code

@@ -1,0 +1,327 @@
+"""What `tidegate check` looks at: whether a configuration and the machine under it are fit to run, before anything is started.
+
+    looked at        an error where                                       a warning where
+    configuration    (it can't be read: exit 78)                          nothing listens, nothing forwards
+    profile          there is none such
+    engine           the native kernel can't be loaded                    the reference engine is chosen
+    state directory  it can't be made or written                          others may read it
+    spool            SQLite has the WAL-reset bug, a newer one wrote it   its limit is more than the disk has; a removed destination keeps records
+    addresses        one can't be bound
+    certificates     one can't be loaded, isn't its key's, has expired    it expires within 30 days, others may read the key
+    receive buffer                                                        net.core.rmem_max is less than asked
+    open files                                                            the limit is less than the connections allowed
+    forwarders       a file's folder can't be written, two share a file
+
+Nothing is changed but for sockets bound and closed again; nothing is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import apsw
+import orjson
+import trio
+
+from forwarders.settings import FileSettings
+from gateway.cli import ExitCode
+from gateway.config import Config
+from gateway.normalizing import make_normalizer
+from gateway.spool_report import read_offline
+from kernel import Engine
+from listeners.syslog.bind import bind
+from listeners.syslog.settings import SyslogSettings, TlsSettings
+from listeners.syslog.tls import make_context
+from pipeline.errors import ConfigError, GatewayError, SpoolError, WireError
+from pipeline.log import escape_text
+from pipeline.model import Transport
+from pipeline.settings import SocketAddress
+from pipeline.spool.database import check_sqlite
+from pipeline.spool.lock import lock_state
+from wire.x509 import parse_validities
+
+RMEM_MAX: Final = Path("/proc/sys/net/core/rmem_max")
+CAPABILITIES: Final = Path("/proc/self/status")
+CAP_NET_ADMIN: Final = 1 << 12  # capabilities(7): may go past rmem_max (SO_RCVBUFFORCE)
+SOON: Final = timedelta(days=30)
+OTHER_FILES: Final = 128
+
+
+class Level(StrEnum):
+    """How bad."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    what:  the setting, file or address.
+    why:   how it is.
+    fix:   what to do about it; empty where nothing has to be done.
+    """
+
+    level: Level
+    what: str
+    why: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked.
+
+    running:  whether a gateway holds the state directory now: the addresses are then its own.
+    """
+
+    config: Config
+    source: Path | None
+    now: datetime
+    running: bool
+
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+
+def examine(config: Config, source: Path | None, *, now: datetime | None = None) -> tuple[Finding, ...]:
+    """Look at everything; each error becomes a finding."""
+    subject = Subject(config, source, now or datetime.now(UTC), _is_running(config.gateway.state_dir))
+    found: list[Finding] = []
+    for check in CHECKS:
+        try:
+            found += check(subject)
+        except GatewayError as error:
+            found.append(_finding(error))
+    return tuple(found)
+
+
+def verdict(findings: Sequence[Finding], *, strict: bool) -> ExitCode:
+    """The exit code."""
+    levels = {finding.level for finding in findings}
+    if Level.ERROR in levels:
+        return ExitCode.FAILED
+    return ExitCode.WARNINGS if strict and Level.WARNING in levels else ExitCode.OK
+
+
+COLOURS: Final = {Level.OK: "32", Level.WARNING: "33", Level.ERROR: "31"}
+
+
+def render_findings(findings: Sequence[Finding], *, as_json: bool, colour: bool) -> str:
+    """One line per finding, or one JSON array."""
+    if as_json:
+        return orjson.dumps([asdict(finding) for finding in findings], option=orjson.OPT_INDENT_2).decode() + "\n"
+
+    def line(finding: Finding) -> str:
+        level = f"\x1b[{COLOURS[finding.level]}m{finding.level:8}\x1b[0m" if colour else f"{finding.level:8}"
+        sentence = f"{finding.what}: {finding.why}; {finding.fix}" if finding.fix else f"{finding.what}: {finding.why}"
+        return f"{level}{escape_text(sentence)}\n"
+
+    return "".join(map(line, findings))
+
+
+def check_configuration(subject: Subject) -> Iterator[Finding]:
+    yield Finding(Level.OK, "configuration", str(subject.source) if subject.source else "built-in, no file was found")
+    if subject.config.listeners.syslog is None:
+        yield Finding(Level.WARNING, "listeners", "there are none, nothing will ever come in", "add [listeners.syslog]")
+    if not subject.config.forwarders:
+        yield Finding(Level.WARNING, "forwarders", "there are none, records are dropped once committed", "add [[forwarders]]")
+
+
+def check_engine(subject: Subject) -> Iterator[Finding]:
+    engine = subject.config.gateway.engine
+    if engine is Engine.REFERENCE:
+        yield Finding(Level.WARNING, "gateway.engine", "the reference engine is meant for comparison and is slower", "remove it, or unset TIDEGATE_ENGINE")
+    else:
+        yield Finding(Level.OK, "gateway.engine", engine)
+
+
+def check_profile(subject: Subject) -> Iterator[Finding]:
+    make_normalizer(subject.config)
+    yield Finding(Level.OK, "gateway.profile", subject.config.gateway.profile)
+
+
+def check_state_dir(subject: Subject) -> Iterator[Finding]:
+    state_dir = subject.config.gateway.state_dir
+    what = f"state directory {state_dir}"
+    existing = _nearest(state_dir)
+    if not os.access(existing, os.W_OK | os.X_OK) or not existing.is_dir():
+        yield Finding(Level.ERROR, what, f"{existing} can't be written to", "give Tidegate's user a directory it can write to")
+    elif existing == state_dir and state_dir.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding(Level.WARNING, what, "other users may look into it", f"chmod 0700 {state_dir}")
+    else:
+        yield Finding(Level.OK, what, "a gateway is running on it" if subject.running else "writable" if existing == state_dir else "will be made")
+
+
+def check_spool(subject: Subject) -> Iterator[Finding]:
+    version = apsw.sqlite_lib_version()
+    check_sqlite(version)
+    yield Finding(Level.OK, "SQLite", version)
+    state_dir, limit = subject.config.gateway.state_dir, subject.config.spool.max_bytes
+    status = read_offline(subject.config)
+    room = shutil.disk_usage(_nearest(state_dir)).free + (status.disk_bytes if status else 0)
+    if room < limit:
+        yield Finding(
+            Level.WARNING, "spool.max_bytes", f"{_mib(limit)} is more than the {_mib(room)} the disk has for it", "set less, or move the state directory"
+        )
+    else:
+        yield Finding(Level.OK, "spool.max_bytes", f"{_mib(limit)} of {_mib(room)} on the disk")
+    for consumer in status.consumers if status else ():
+        if not consumer.configured:
+            keeps = f"left the configuration and keeps {consumer.lag_records} records for {(consumer.expires_s or 0) / 3600:.0f} h"
+            yield Finding(Level.WARNING, f"destination {consumer.name}", keeps, f"configure it again, or `tidegate spool forget {consumer.name}`")
+
+
+def check_addresses(subject: Subject) -> Iterator[Finding]:
+    for name, transport, address in _addresses(subject.config):
+        what = f"{name} {transport} {address}"
+        if subject.running:
+            yield Finding(Level.OK, what, "not tried, a gateway is running")
+            continue
+        try:
+            for bound in trio.run(bind, name, transport, address):
+                bound.close()
+        except ConfigError as error:
+            yield _finding(error)
+        else:
+            yield Finding(Level.OK, what, "can be bound")
+
+
+def check_certificates(subject: Subject) -> Iterator[Finding]:
+    tls = _tls(subject.config)
+    if tls is None:
+        return
+    make_context(tls)
+    for path in (tls.certificate, *tls.client_ca):
+        yield from _check_expiry(path, subject.now)
+    if tls.key.stat().st_mode & stat.S_IRWXO:
+        yield Finding(Level.WARNING, str(tls.key), "every user of this machine may read this private key", f"chmod 0600 {tls.key}")
+    else:
+        yield Finding(Level.OK, str(tls.key), "the certificate's key")
+
+
+def _check_expiry(path: Path, now: datetime) -> Iterator[Finding]:
+    try:
+        validities = parse_validities(path.read_bytes())
+    except WireError as error:
+        yield Finding(Level.WARNING, str(path), f"when it expires can't be read ({error})")
+        return
+    if not validities:
+        return
+    first, last = max(found.not_before for found in validities), min(found.not_after for found in validities)
+    if now < first:
+        yield Finding(Level.ERROR, str(path), f"isn't valid before {first:%Y-%m-%d %H:%M} UTC", "set the clock, or use another")
+    elif now > last:
+        yield Finding(Level.ERROR, str(path), f"expired on {last:%Y-%m-%d}", "renew it; a running gateway takes the new one by itself")
+    elif last - now < SOON:
+        yield Finding(Level.WARNING, str(path), f"expires on {last:%Y-%m-%d}", "renew it; a running gateway takes the new one by itself")
+    else:
+        yield Finding(Level.OK, str(path), f"valid until {last:%Y-%m-%d}")
+
+
+def check_receive_buffer(subject: Subject) -> Iterator[Finding]:
+    syslog = subject.config.listeners.syslog
+    if syslog is None or not syslog.udp:
+        return
+    limit = int(RMEM_MAX.read_text(encoding="ascii"))
+    if limit >= syslog.receive_buffer or _may_force():
+        yield Finding(Level.OK, "listeners.syslog.receive_buffer", _mib(syslog.receive_buffer))
+    else:
+        why = f"{_mib(syslog.receive_buffer)} is more than net.core.rmem_max, {limit} octets: a burst of datagrams may be dropped"
+        yield Finding(Level.WARNING, "listeners.syslog.receive_buffer", why, f"sysctl -w net.core.rmem_max={syslog.receive_buffer}, or grant CAP_NET_ADMIN")
+
+
+def check_open_files(subject: Subject) -> Iterator[Finding]:
+    syslog = subject.config.listeners.syslog
+    if syslog is None or not (syslog.tcp or syslog.tls):
+        return
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = syslog.connections + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        yield Finding(Level.WARNING, "open files", f"the limit is {hard}, {syslog.connections} connections need {needed}", "raise LimitNOFILE= or `ulimit -Hn`")
+
+
+def check_forwarders(subject: Subject) -> Iterator[Finding]:
+    paths: dict[Path, str] = {}
+    for forwarder in subject.config.forwarders:
+        what = f"forwarder {forwarder.name}"
+        if not isinstance(forwarder, FileSettings):
+            yield Finding(Level.OK, what, forwarder.kind)
+            continue
+        path = Path(os.path.abspath(forwarder.path))  # noqa: PTH100 - resolve() would follow links that the forwarder refuses
+        folder = _nearest(path.parent)
+        if path in paths:
+            yield Finding(Level.ERROR, what, f"writes to the file of {paths[path]}", "give each its own path")
+        elif not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            yield Finding(Level.ERROR, what, f"{folder} can't be written to", "choose another path, or give Tidegate's user the folder")
+        else:
+            yield Finding(Level.OK, what, f"file {path}")
+        paths[path] = forwarder.name
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_configuration,
+    check_profile,
+    check_engine,
+    check_state_dir,
+    check_spool,
+    check_addresses,
+    check_certificates,
+    check_receive_buffer,
+    check_open_files,
+    check_forwarders,
+)
+
+
+def _finding(error: GatewayError) -> Finding:
+    what, why, fix = (getattr(error, name, "") for name in ("what", "why", "fix"))
+    return Finding(Level.ERROR, what or "check", why or str(error), fix)
+
+
+def _is_running(state_dir: Path) -> bool:
+    if not (state_dir / "lock").exists():
+        return False
+    try:
+        lock_state(state_dir).release()
+    except SpoolError:
+        return os.access(state_dir / "lock", os.W_OK)
+    return False
+
+
+def _addresses(config: Config) -> Iterator[tuple[str, Transport, SocketAddress]]:
+    syslog: SyslogSettings | None = config.listeners.syslog
+    tables = ((Transport.UDP, syslog.udp), (Transport.TCP, syslog.tcp), (Transport.TLS, syslog.tls.addresses if syslog.tls else ())) if syslog else ()
+    for transport, addresses in tables:
+        for address in addresses:
+            yield "listeners.syslog", transport, address
+    if config.metrics:
+        yield "metrics", Transport.HTTP, config.metrics.address
+
+
+def _tls(config: Config) -> TlsSettings | None:
+    return config.listeners.syslog.tls if config.listeners.syslog else None
+
+
+def _nearest(path: Path) -> Path:
+    """`path`, or the nearest folder above it that exists."""
+    return next(found for found in (path, *path.absolute().parents) if found.exists())
+
+
+def _may_force() -> bool:
+    lines = dict(line.split(":", 1) for line in CAPABILITIES.read_text(encoding="ascii").splitlines() if ":" in line)
+    return bool(int(lines.get("CapEff", "0"), 16) & CAP_NET_ADMIN)
+
+
+def _mib(octets: int) -> str:
+    return f"{octets / (1 << 20):,.0f} MiB"

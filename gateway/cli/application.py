@@ -1,0 +1,42 @@
+"""The commands by name: what `tidegate --help` lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.check import check
+from gateway.cli.explain import explain
+from gateway.cli.run import run
+from gateway.cli.spool import spool
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
+    if asked:
+        from gateway import version
+
+        typer.echo(version.describe_version())
+        raise typer.Exit
+
+
+def application() -> typer.Typer:
+    """All commands; a command that isn't built is absent."""
+    app = typer.Typer(name="tidegate", no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+    app.callback(epilog="Example: tidegate run --config gateway.toml")(options)
+    app.command(epilog="Example: tidegate run --config gateway.toml --set gateway.name=gw2")(run)
+    app.command(epilog="Example: tidegate check --config gateway.toml --strict")(check)
+    app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
+    app.add_typer(spool())
+    return app
+
+
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Say which version and engine this is, and stop.", is_eager=True, callback=_say_version)] = False,
+) -> None:
+    """Forward identity events: Windows events in, OCSF out, kept durably.
+
+    Where the configuration is looked for: --config, $TIDEGATE_CONFIG, /etc/tidegate/tidegate.toml, else a built-in one that takes syslog
+    on 127.0.0.1:5514 and writes a file.
+    """
+    del version

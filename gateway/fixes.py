@@ -1,0 +1,91 @@
+"""What the owner of a sender has to change, by the rule its messages break: `explain`'s last word.
+
+A row says it for one layout, or for any (`""`). `missing-key:Computer` is looked up whole, then as `missing-key`. The names are those
+of the counters `tidegate_rejected_total` and `tidegate_warned_total`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_COMPLETE: Final = (
+    "the sender cut the message: send over TCP or TLS, or raise its message limit (rsyslog maxMessageSize, syslog-ng log-msg-size) to 64 KiB or more"
+)
+_LEAN_JSON: Final = "send the event's own fields only; nothing that a Windows event carries comes near this limit"
+_NO_CLOCK: Final = "make the forwarder write the event's own time, with milliseconds, and not the time of forwarding"
+
+FIXES: Final[dict[tuple[str, str], str]] = {
+    # nothing recognized
+    ("unknown-format", ""): "send Windows events as event XML (NXLog to_xml, Winlogbeat include_xml), or in the Splunk, QRadar, CEF, LEEF, Snare or RSA layout",
+    ("not-a-windows-event", "cef"): "only CEF of the Microsoft Windows device product is mapped: send this device's other events elsewhere",
+    ("not-a-windows-event", "leef"): "only LEEF of Microsoft Windows is mapped: send this device's other events elsewhere",
+    ("not-a-windows-event", "qradar"): "AgentDevice has to be WindowsLog: forward the Windows log source alone",
+    ("event-not-in-layout", ""): "this layout carries event 4776 alone: forward the others in the Splunk or QRadar layout, or as event XML",
+    # keys and fields
+    ("missing-key", ""): "add the key to the forwarder's template: the event can't be told, or told apart, without it",
+    (
+        "missing-key",
+        "splunk",
+    ): "the template needs EventCode, EventType, SourceName, Logfile, RecordNumber, TimeGenerated, ComputerName and Message, in this order",
+    ("missing-key", "event-xml"): "send the event's XML whole, its System element included",
+    ("missing-field", "cef"): "write seven fields between pipes after CEF:0, and escape a pipe inside them as \\|",
+    ("bad-event-id", ""): "write the event ID as a decimal number",
+    ("message-not-last", ""): "move Message= to the end of the template: its text may hold anything, so nothing can be found behind it",
+    ("wrong-field-count", "rsa"): "write the nine fields, RsaSA first, each on its own line or separated as the RSA template does",
+    ("wrong-field-count", "snare"): "keep Snare's TABs: a relay that turns them into spaces (rsyslog's escape of control characters) has to be told not to",
+    ("missing-header", "qradar"): "put the syslog header before the message, as WinCollect's template does",
+    ("separators", "qradar"): "separate the keys with TAB",
+    ("separators", "splunk"): "end each key's line with a line break, or separate with one space, as the template does",
+    ("spaces-for-tabs", ""): "keep the TABs: tell the relay not to rewrite control characters (rsyslog: $EscapeControlCharactersOnReceive off)",
+    ("escaped-controls", ""): "tell the relay not to rewrite control characters (rsyslog: $EscapeControlCharactersOnReceive off)",
+    ("wincollect", ""): "WinCollect writes times in whole seconds and no record number: use the QRadar template with TimeGenerated in milliseconds",
+    ("syslog-header", "cef"): "send CEF without a syslog header before CEF:0",
+    ("bad-extension", "cef"): "write key=value pairs separated by one space, and escape = and \\ inside values",
+    ("duplicate-key", ""): "write each key once: of several the last one counts",
+    ("too-many-keys", ""): _LEAN_JSON,
+    ("too-many-names", ""): _LEAN_JSON,
+    # times
+    ("bad-time", ""): _NO_CLOCK,
+    ("no-time", ""): _NO_CLOCK,
+    ("no-milliseconds", ""): "let the forwarder write milliseconds: without them two attempts in one second can't be told apart",
+    # text
+    ("truncated", ""): _COMPLETE,
+    ("truncated-rendering", ""): "the rendered text was cut, the event is whole: `wecutil ss NAME /cf:Events` sends none and is quicker",
+    (
+        "localised-text",
+        "",
+    ): "the text isn't English: send event XML, or install the English language on the forwarder; names and IDs inside the text can't be told otherwise",
+    ("ambiguous-text", ""): "line breaks were lost on the way: send them as they are, or event XML",
+    ("not-utf-8", ""): "send UTF-8",
+    ("invalid-utf8", ""): "send UTF-8",
+    ("illegal-character", ""): "control characters were replaced: XML can't carry them",
+    # event XML
+    ("not-well-formed", "event-xml"): "the XML ends early or isn't XML: send it whole, over TCP or TLS if it is long, and don't let a relay rewrite it",
+    ("doctype", ""): "no Windows event has a DOCTYPE: find out who sends this, it may be an attack",
+    ("not-an-event", ""): "one Event element is expected",
+    ("too-deep", ""): "no Windows event nests like this: find out who sends it",
+    ("name-too-long", ""): "no Windows event has such a name: find out who sends it",
+    ("event-too-large", ""): "events are 64 KiB at most on Windows: send one event per message",
+    # JSON and LEEF
+    ("json-not-well-formed", ""): "send one JSON object per message, whole; over TCP one per line",
+    ("json-not-an-object", ""): "send one JSON object per message",
+    ("json-too-deep", ""): _LEAN_JSON,
+    ("leef-version", ""): "begin with LEEF:1.0| or LEEF:2.0|",
+    ("leef-header", ""): "write vendor, product, version and event ID between pipes",
+    ("leef-delimiter", ""): "name one character, or x and its code, as LEEF 2.0's delimiter",
+    # framing
+    ("oversize", ""): "the message is longer than [listeners.syslog] max_message: raise it, or find out why the sender writes so much",
+    ("msg-len-digits", ""): "this isn't octet counting: check that the sender and this port agree on framing, and that TLS goes to the TLS port",
+    ("msg-len-syntax", ""): "this isn't octet counting: check that the sender and this port agree on framing, and that TLS goes to the TLS port",
+    ("mixed-framing", ""): "one connection mixes octet counting and lines: set one framing in the sender (rsyslog: TCP_Framing)",
+    ("bad-pri", ""): "write the priority as <0> to <191>",
+    ("bad-structured-data", ""): 'close the structured data with ], and escape ", \\ and ] inside values (RFC 5424 section 6.3.3)',
+    ("internal-error", ""): "this is a bug of Tidegate: please report it with this message",
+}
+
+
+def fix_for(rule: str, layout: str = "") -> str:
+    """What to do about a broken rule; empty where there is nothing to say."""
+    plain = rule.partition(":")[0]
+    keys = ((rule, layout), (plain, layout), (rule, ""), (plain, ""))
+    return next((FIXES[key] for key in keys if key in FIXES), "")

@@ -1,0 +1,18 @@
+"""The normalizer that a configuration asks for, for whoever needs one: the gateway, `check`, `explain`."""
+
+from __future__ import annotations
+
+from gateway.config import Config
+from normalizers.normalizer import Normalizer
+from wire.layouts.layout import Reading
+
+
+def make_normalizer(config: Config) -> Normalizer:
+    """One normalizer.
+
+    Raises:
+        ConfigError: the profile is unknown or can't be read.
+    """
+    syslog = config.listeners.syslog
+    reading = Reading(mode=syslog.mode, zone_offset_minutes=syslog.zone) if syslog else Reading()
+    return Normalizer(config.gateway.profile, config.normalize, reading=reading, keep_all=config.gateway.keep == "all")
