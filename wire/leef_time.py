@@ -18,8 +18,8 @@ The work is one pass over both texts.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from typing import Final
 
 from wire.event import EventTime
@@ -28,9 +28,11 @@ from wire.event_time import MONTHS, parse_epoch_ms, parse_epoch_s, parse_iso
 MAX_FORMAT: Final = 64
 MAX_TEXT: Final = 64
 DEFAULT_FORMATS: Final = ("MMM dd yyyy HH:mm:ss.SSS z", "MMM dd yyyy HH:mm:ss z", "MMM dd yyyy HH:mm:ss.SSS", "MMM dd yyyy HH:mm:ss")
-EPOCH_S_DIGITS: Final = 10
+EPOCHS: Final = {9: parse_epoch_s, 10: parse_epoch_s, 12: parse_epoch_ms, 13: parse_epoch_ms}
+"""How to read a number of so many digits: an epoch since 1973."""
 NOON: Final = 12
 
+_TOKEN: Final = re.compile(r"'(?P<quoted>(?:[^']|'')*)'|(?P<letter>[A-Za-z])(?P=letter)*|[^A-Za-z]")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _NAME: Final = re.compile(r"[A-Za-z]+")
 _ZONE: Final = re.compile(r"(?:GMT|UTC|Z)?(?:([+-][0-9]{1,2}):?([0-9]{2}))?")
@@ -43,12 +45,12 @@ def parse_dev_time(text: str, time_format: str = "", zone_offset_minutes: int = 
     text = text.strip(" \t\r\n")
     if len(text) > MAX_TEXT or len(time_format) > MAX_FORMAT:
         return None
-    found = parse_epoch_s(text) if len(text) <= EPOCH_S_DIGITS else parse_epoch_ms(text)
-    if found is None and not time_format:
-        found = parse_iso(text, zone_offset_minutes)
     for pattern in (time_format,) if time_format else DEFAULT_FORMATS:
-        found = found or _read(text, pattern, zone_offset_minutes)
-    return found
+        found = _read(text, pattern, zone_offset_minutes)
+        if found is not None:
+            return found
+    parse_epoch = EPOCHS.get(len(text))
+    return parse_epoch(text) if parse_epoch else None if time_format else parse_iso(text, zone_offset_minutes)
 
 
 def _read(text: str, time_format: str, zone_offset_minutes: int) -> EventTime | None:
@@ -67,17 +69,14 @@ def _read(text: str, time_format: str, zone_offset_minutes: int) -> EventTime | 
     return _instant(text, fields, zone_offset_minutes) if at == len(text) else None
 
 
-def _tokens(time_format: str) -> list[tuple[str, int, str]]:
+def _tokens(time_format: str) -> Iterator[tuple[str, int, str]]:
     """(letter, how often, literal): either a pattern letter with its width, or a literal text."""
-    tokens: list[tuple[str, int, str]] = []
-    for number, part in enumerate(time_format.split("'")):
-        if number % 2:
-            tokens.append(("", 0, part or "'"))
-            continue
-        for letter, run in groupby(part):
-            width = len(list(run))
-            tokens.append((letter, width, "") if letter.isalpha() else ("", 0, letter * width))
-    return tokens
+    for token in _TOKEN.finditer(time_format):
+        if token["letter"]:
+            yield token["letter"], len(token[0]), ""
+        else:
+            quoted = token["quoted"]
+            yield "", 0, token[0] if quoted is None else quoted.replace("''", "'") or "'"
 
 
 def _take(text: str, at: int, letter: str, width: int, fields: dict[str, str]) -> int | None:
