@@ -123,11 +123,12 @@ def _time(paths: _Paths) -> EventTime | None:
 
 
 def _account(name: str, domain: str) -> _Read:
-    """A name whose domain has a field of its own: the mapping splits a name at its backslash, so one that still has one gets its domain back."""
+    """A name whose domain has a field of its own. The mapping splits a name at its backslash: one that would be split again gets its domain back."""
 
     def read(paths: _Paths) -> str:
         text = paths.text(name)
-        return f"{paths.text(domain)}\\{text}" if "\\" in text else text
+        before, _, after = text.partition("\\")
+        return f"{paths.text(domain)}\\{text}" if before and after else text
 
     return read
 

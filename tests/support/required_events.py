@@ -21,8 +21,8 @@ DOMAIN_SID: Final = "S-1-5-21-1004336348-1177238915-682003330"
 FIRST_NS: Final = 946_684_800_000_000_000
 LAST_NS: Final = 4_102_444_800_000_000_000
 
-# colons would make labels; white space is added inside only
-_LETTERS: Final = st.characters(exclude_categories=("Cc", "Cs", "Cn", "Zs", "Zl", "Zp"), exclude_characters=":\ufeff\ufffd\ufffe\uffff")
+# colons would make labels, backslashes a domain; white space is added inside only
+_LETTERS: Final = st.characters(exclude_categories=("Cc", "Cs", "Cn", "Zs", "Zl", "Zp"), exclude_characters=":\\\ufeff\ufffd\ufffe\uffff")
 words: Final = st.text(_LETTERS, min_size=1, max_size=8)
 texts: Final = st.lists(words, min_size=1, max_size=4).map(" ".join)
 

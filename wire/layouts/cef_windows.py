@@ -186,7 +186,7 @@ def encode_event(event: WindowsEvent) -> bytes:
     """
     if event.event_id != NTLM_VALIDATION:
         raise ValueError(f"the layout documents no keys for event {event.event_id}")
-    data = dict(reversed(event.data))
+    data = {name: one_line(value).strip(WHITE_SPACE) for name, value in reversed(event.data)}
     pairs = (
         ("externalId", event.event_id),
         ("cat", event.channel),
@@ -209,7 +209,7 @@ def encode_event(event: WindowsEvent) -> bytes:
         signature=f"{one_line(event.provider)}:{event.event_id}",
         name="The domain controller attempted to validate the credentials for an account.",
         severity="Low",
-        extension=tuple((key, one_line(value).strip(WHITE_SPACE)) for key, value in pairs),
+        extension=tuple((key, one_line(value)) for key, value in pairs),
     )
     return encode_payload(encode_cef(message))
 
