@@ -26,7 +26,7 @@ collect_ignore_glob: Final = [] if EXTRA_CORPUS else ["extra/*"]
 sys.path.insert(0, str(TESTS))
 
 
-def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's signature
+def pytest_configure() -> None:
     """Register Hypothesis' profiles and load the one asked for."""
     # two busy cores say nothing about an example, so nothing here is judged by the clock
     patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
