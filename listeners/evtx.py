@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import io
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from evtx import PyEvtxParser
 
@@ -33,6 +33,13 @@ from wire.evtx import CHUNK, FILLER_ID, HEADER_BLOCK, Chunk, FileHeader, encode_
 
 DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
 REASON_LENGTH: Final = 200
+
+
+class Readable(Protocol):
+    """What a file has to be able to do here."""
+
+    def read(self, size: int, /) -> bytes:
+        """`size` octets, fewer only at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,12 @@ class Damage:
     detail: str
 
 
-def read_evtx(file: BinaryIO, origin: Origin, *, salvage: bool = False) -> Iterator[Frames | Damage]:
+def read_evtx(file: Readable, origin: Callable[[], Origin], *, salvage: bool = False) -> Iterator[Frames | Damage]:
     """The events of an open EVTX file, in the order they stand in it: one Frames per chunk, and each Damage where it shows.
 
     Args:
         file: read from its present position; need not be seekable.
-        origin: of all Frames.
+        origin: of the Frames made next.
         salvage: whether to search a chunk for records behind a broken one.
 
     Raises:
@@ -77,14 +84,14 @@ def read_evtx(file: BinaryIO, origin: Origin, *, salvage: bool = False) -> Itera
         at += CHUNK
 
 
-def _read_chunk(chunk: Chunk, at: int, origin: Origin) -> Iterator[Frames | Damage]:
+def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator[Frames | Damage]:
     yield from (Damage(broken.rule, at + broken.start, broken.detail) for broken in chunk.breaks)
     if not chunk.records:
         return
     outcomes = _render(chunk)
     texts = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
     if texts:
-        yield _frame(texts, origin)
+        yield _frame(texts, origin())
     if len(outcomes) < len(chunk.records):
         yield Damage(
             "chunk-unreadable",

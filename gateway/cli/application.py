@@ -8,6 +8,7 @@ import typer
 
 from gateway.cli.check import check
 from gateway.cli.explain import explain
+from gateway.cli.replay import replay
 from gateway.cli.run import run
 from gateway.cli.spool import spool
 
@@ -27,6 +28,7 @@ def application() -> typer.Typer:
     app.command(epilog="Example: tidegate run --config gateway.toml --set gateway.name=gw2")(run)
     app.command(epilog="Example: tidegate check --config gateway.toml --strict")(check)
     app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
+    app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)
     app.add_typer(spool())
     return app
 

@@ -1,0 +1,73 @@
+"""`tidegate replay`: files of events to OCSF records."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli import ExitCode
+from kernel import Engine
+
+
+class Keep(StrEnum):
+    """What is kept."""
+
+    WANTED = "wanted"
+    ALL = "all"
+
+
+def replay(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="EVTX, event XML, NDJSON, syslog text; a folder of them; - for standard input.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE or -", help="Where records go; a file is replaced once it is complete.")] = Path("-"),
+    profile: Annotated[str, typer.Option("--profile", metavar="NAME or FILE", help="Which events are kept.")] = "aatp-2020",
+    keep: Annotated[Keep, typer.Option("--keep", help="`all` maps every other event too, to Base Event.")] = Keep.WANTED,
+    engine: Annotated[Engine, typer.Option("--engine", envvar="TIDEGATE_ENGINE", help="Which implementation runs where there are two.")] = Engine.NATIVE,
+    salvage: Annotated[bool, typer.Option("--salvage", help="Search EVTX chunks for records behind a broken one.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
+) -> int:
+    """Turn files of Windows events into OCSF records, one JSON object a line; a reconciled summary goes to standard error."""
+    from gateway.replay import STDOUT, Replay, gather, open_output
+    from gateway.replay_report import encode_summary, render_summary
+    from normalizers.normalizer import Normalizer
+    from pipeline.log import escape_text
+
+    normalizer = Normalizer(profile, keep_all=keep is Keep.ALL)
+    files, octets = gather(paths)
+    with _progress(octets, shown=sys.stderr.isatty() and not (output == STDOUT and sys.stdout.isatty())) as (tell, advance), open_output(output) as out:
+        run = Replay(normalizer, out, tell=lambda line: tell(f"tidegate: {escape_text(line)}"), advance=advance, engine=engine, salvage=salvage)
+        summary = run.run(files)
+    sys.stderr.write(encode_summary(summary) if as_json else render_summary(summary))
+    if summary.closed:
+        _forget_stdout()
+    return ExitCode.FAILED if summary.failed else ExitCode.OK
+
+
+@contextmanager
+def _progress(octets: int, *, shown: bool) -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
+    """(a way to write a line, a way to move the bar); a bar only on a terminal that records don't go to."""
+    if not shown:
+        yield partial(print, file=sys.stderr), lambda _octets: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    columns = (TextColumn("replay"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("replay", total=octets or None)
+        yield console.print, lambda done: progress.advance(task, done)
+
+
+def _forget_stdout() -> None:
+    """Keep the interpreter from complaining, as it ends, that nobody reads what it still holds."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
