@@ -14,6 +14,8 @@ An error carries facts, not prose; its sentence is made here, in one place. Peer
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 class GatewayError(Exception):
     """Root of Tidegate's own errors."""
@@ -101,3 +103,12 @@ class DeliveryError(GatewayError):
     def __init__(self, reason: str, *, retriable: bool, detail: str = "", taken: int = 0) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason, self.retriable, self.detail, self.taken = reason, retriable, detail, taken
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The single errors of a group, however deep; an error that is none is its own."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error

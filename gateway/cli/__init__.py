@@ -15,7 +15,7 @@ imports what it needs when it runs: `tidegate --help` has to be quick. A reader 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(error: BaseException) -> int:
     """One line per error that somebody outside can act on; anything else is ours and goes on up."""
-    from pipeline.errors import ConfigError, GatewayError
+    from pipeline.errors import ConfigError, GatewayError, leaves
 
-    found = list(_leaves(error))
+    found = list(leaves(error))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
         return ExitCode.INTERRUPTED
     if not all(isinstance(leaf, GatewayError | OSError) for leaf in found):
@@ -66,14 +66,6 @@ def _explain(error: BaseException) -> int:
         for line in _sentence(leaf).splitlines():
             _complain(line, ExitCode.FAILED)
     return ExitCode.CONFIG if any(isinstance(leaf, ConfigError) for leaf in found) else ExitCode.FAILED
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def _sentence(error: BaseException) -> str:

@@ -10,14 +10,17 @@ from gateway.cli.check import check
 from gateway.cli.explain import explain
 from gateway.cli.replay import replay
 from gateway.cli.run import run
+from gateway.cli.simulate import simulate
 from gateway.cli.spool import spool
 
 
 def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
     if asked:
+        import os
+
         from gateway import version
 
-        typer.echo(version.describe_version())
+        typer.echo(version.describe_version(os.environ.get("TIDEGATE_ENGINE") or "native"))
         raise typer.Exit
 
 
@@ -29,6 +32,7 @@ def application() -> typer.Typer:
     app.command(epilog="Example: tidegate check --config gateway.toml --strict")(check)
     app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
     app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)
+    app.add_typer(simulate())
     app.add_typer(spool())
     return app
 

@@ -102,7 +102,7 @@ def test_help_is_quick() -> None:
 
 LONG_ANSWER = """
 import sys, gateway.cli, gateway.version
-gateway.version.describe_version = lambda: "x" * 2_000_000
+gateway.version.describe_version = lambda _: "x" * 2_000_000
 sys.exit(gateway.cli.main(["--version"]))
 """
 

@@ -95,7 +95,7 @@ def test_any_octets_get_one_reply_per_line(sent: bytes) -> None:
     assert all("ok" in orjson.loads(line) for line in answer.splitlines())
 
 
-async def test_a_peer_that_says_nothing_is_left(autojump_clock: trio.testing.MockClock) -> None:  # noqa: ARG001 - being asked for is its effect
+async def test_a_peer_that_says_nothing_is_left(autojump_clock: trio.testing.MockClock) -> None:
     _client, server = trio.testing.memory_stream_pair()
     started = trio.current_time()
     await serve_connection(server, COMMANDS, LOG)

@@ -95,7 +95,7 @@ def test_any_octets_end_in_an_answer_or_a_close(sent: bytes) -> None:
     assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
 
 
-async def test_slow_headers_end_at_the_deadline(autojump_clock: trio.testing.MockClock) -> None:  # noqa: ARG001 - being asked for is its effect
+async def test_slow_headers_end_at_the_deadline(autojump_clock: trio.testing.MockClock) -> None:
     client, server = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
 
@@ -112,7 +112,7 @@ async def test_slow_headers_end_at_the_deadline(autojump_clock: trio.testing.Moc
         await server.aclose()
 
 
-async def test_an_idle_connection_ends(autojump_clock: trio.testing.MockClock) -> None:  # noqa: ARG001 - being asked for is its effect
+async def test_an_idle_connection_ends(autojump_clock: trio.testing.MockClock) -> None:
     _client, server = trio.testing.memory_stream_pair()
     started = trio.current_time()
     await serve_connection(server, pages(Metrics(), list))

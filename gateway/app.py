@@ -1,0 +1,206 @@
+"""The gateway: everything a configuration names, put together, started in order and stopped in order.
+
+    floor         holds                                       ends
+    roof          signals, control socket, metrics server     last
+    spool         the intake                                  when everything that came in is durable
+    destinations  one delivery loop per forwarder             when its destination has it all
+    doors         listeners                                   first, when told to stop
+
+The first SIGTERM or SIGINT stops floor by floor from the doors up, within [gateway] drain; a second one ends everything at once. Whatever
+was acknowledged is on disk by then, and what a destination hasn't taken waits for the next start. stderr is the log, stdout says:
+
+    ready NAME TRANSPORT ADDRESS     an address that accepts now
+    forwarding NAME KIND PLACE       a destination; records wait in the spool while it can't be reached
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TextIO
+
+import trio
+
+from forwarders.delivery import Delivery
+from forwarders.settings import ForwarderSettings
+from gateway.commands import commands
+from gateway.config import Config
+from gateway.control import serve_control
+from gateway.destinations import describe_destination, make_destination
+from gateway.metrics_server import pages, serve_metrics
+from gateway.normalizing import make_normalizer
+from gateway.notify import READY, STOPPING, notify
+from gateway.version import describe_version
+from listeners.ready import Ready
+from listeners.syslog.serve import serve_syslog
+from pipeline.errors import GatewayError, leaves
+from pipeline.intake import Intake
+from pipeline.log import Log, configure_log
+from pipeline.metrics import Metrics
+from pipeline.model import Batch, Frames, Transport
+from pipeline.rejects import Rejects
+from pipeline.spool.sqlite import SqliteSpool, open_spool
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+FAILED: Final = 1
+KILLED: Final = 128
+"""Exit code of a program that a signal ended is this and the signal's number, by a shell's count."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What the floors of one running gateway share.
+
+    out:       stdout, for ready lines.
+    stop:      set once it was told to stop.
+    starting:  until every listener accepts.
+    code:      the exit code.
+    """
+
+    config: Config
+    log: Log
+    metrics: Metrics
+    spool: SqliteSpool
+    intake: Intake
+    out: TextIO
+    stop: trio.Event = field(default_factory=trio.Event)
+    starting: bool = True
+    code: int = 0
+
+    def gaps(self) -> Sequence[str]:
+        """What stands between it and being ready."""
+        blockade = self.spool.blockade
+        said = {"starting": self.starting, "stopping": self.stop.is_set(), f"spool: {blockade.why if blockade else ''}": blockade is not None}
+        return [text for text, holds in said.items() if holds]
+
+    def say(self, *lines: object) -> None:
+        """Lines on stdout, at once, since somebody may wait for them; if nobody reads there, so be it."""
+        with contextlib.suppress(OSError):
+            self.out.write("".join(f"{line}\n" for line in lines))
+            self.out.flush()
+
+
+async def run_gateway(config: Config, out: TextIO | None = None) -> int:
+    """Run until told to stop; returns the exit code.
+
+    Args:
+        config: what to run.
+        out: where ready lines go, stdout unless given.
+
+    Raises:
+        GatewayError: by itself or in a group: an address, a file, the state directory can't be used.
+    """
+    log = configure_log(sys.stderr, config.log).bind(gateway=config.gateway.name)
+    log.info("starting", version=describe_version(config.gateway.engine), engine=config.gateway.engine, state_dir=str(config.gateway.state_dir))
+    _allow_open_files()
+    normalizer, metrics, rejects = make_normalizer(config), Metrics(), Rejects()
+    consumers = [table.consumer() for table in config.forwarders]
+    spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
+    gateway = Gateway(config, log, metrics, spool, Intake(spool, metrics, rejects), out or sys.stdout)
+    if spool.salvaged:
+        log.error("the spool was damaged, what could be read was saved", salvaged=spool.salvaged)
+    try:
+        async with trio.open_nursery() as roof:
+            await roof.start(_obey_signals, gateway, roof.cancel_scope)
+            await roof.start(serve_control, config.gateway.state_dir, commands(config, spool, rejects, gateway.gaps), log)
+            if config.metrics:
+                address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
+                gateway.say(Ready("metrics", Transport.HTTP, address))
+            await _run_floors(gateway, normalizer.normalize)
+            roof.cancel_scope.cancel()
+    except Exception as error:
+        if all(isinstance(leaf, GatewayError | OSError) for leaf in leaves(error)):
+            raise
+        log.exception("crashed; nothing that was acknowledged is lost")
+        gateway.code = FAILED
+    finally:
+        with trio.CancelScope(shield=True):
+            await spool.close()
+    log.info("stopped", code=gateway.code)
+    return gateway.code
+
+
+async def _run_floors(gateway: Gateway, normalize: Callable[[Frames], Batch]) -> None:
+    """Start from the spool to the doors, wait for the word, stop from the doors to the spool."""
+    config = gateway.config
+    deliveries = [_delivery(gateway, table) for table in config.forwarders]
+    async with trio.open_nursery() as spool_floor:
+        spool_floor.start_soon(gateway.intake.run)
+        async with trio.open_nursery() as destinations:
+            for table, delivery in zip(config.forwarders, deliveries, strict=True):
+                destinations.start_soon(delivery.run)
+                gateway.say(f"forwarding {describe_destination(table)}")
+            async with trio.open_nursery() as doors:
+                await _open_doors(gateway, normalize, doors)
+                await gateway.stop.wait()
+                deadline = trio.current_time() + config.gateway.drain
+                doors.cancel_scope.deadline = deadline
+            with trio.move_on_at(deadline):
+                await gateway.intake.drained()
+            destinations.cancel_scope.deadline = deadline
+            for delivery in deliveries:
+                delivery.finish()
+        spool_floor.cancel_scope.cancel()
+
+
+async def _open_doors(gateway: Gateway, normalize: Callable[[Frames], Batch], doors: trio.Nursery) -> None:
+    config = gateway.config
+    if config.listeners.syslog:
+        serve = partial(
+            serve_syslog,
+            config.listeners.syslog,
+            normalize=normalize,
+            intake=gateway.intake,
+            metrics=gateway.metrics,
+            engine=config.gateway.engine,
+            clock=time.time_ns,
+            log=gateway.log,
+            stop=gateway.stop,
+        )
+        gateway.say(*await doors.start(serve))
+    gateway.starting = False
+    notify(os.environ, READY)
+    gateway.log.info("ready")
+
+
+def _delivery(gateway: Gateway, table: ForwarderSettings) -> Delivery:
+    return Delivery(
+        table.name,
+        gateway.spool,
+        make_destination(table, gateway.metrics),
+        wants=table.consumer().wants,
+        retry=table.retry,
+        metrics=gateway.metrics,
+        log=gateway.log,
+        random=random.random,
+    )
+
+
+async def _obey_signals(gateway: Gateway, everything: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    with trio.open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
+        task_status.started()
+        async for number in signals:
+            name = signal.Signals(number).name
+            if number == signal.SIGHUP:
+                gateway.log.info("the configuration is read at start alone; certificates are read again when they change", signal=name)
+            elif not gateway.stop.is_set():
+                gateway.log.info("stopping: a second signal doesn't wait for destinations", signal=name)
+                notify(os.environ, STOPPING)
+                gateway.stop.set()
+            else:
+                gateway.code = KILLED + number
+                everything.cancel()
+
+
+def _allow_open_files() -> None:
+    """Every connection is a descriptor: take as many as we may have."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,50 @@
+"""What the running gateway answers over its control socket (`gateway.control`), by the command's name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import orjson
+
+from gateway import VERSION
+from gateway.config import Config
+from gateway.control import Command, ControlError, Request
+from gateway.explain import write_rejected
+from gateway.spool_report import write_report
+from pipeline.rejects import Rejects
+from pipeline.spool.sqlite import SqliteSpool
+
+DEFAULT_LAST: Final = 10
+MAX_LAST: Final = 10_000
+
+
+def commands(config: Config, spool: SqliteSpool, rejects: Rejects, gaps: Callable[[], Sequence[str]]) -> Mapping[str, Command]:
+    """The table.
+
+    Args:
+        config: what runs.
+        spool: its spool.
+        rejects: the last messages it refused.
+        gaps: what stands between it and being ready.
+    """
+
+    async def status(_request: Request) -> object:
+        return {"name": config.gateway.name, "version": VERSION, "engine": config.gateway.engine, "process": os.getpid(), "gaps": list(gaps())}
+
+    async def spool_status(_request: Request) -> object:
+        return orjson.Fragment(write_report(await spool.status()))
+
+    async def spool_forget(request: Request) -> object:
+        name = request.text("name")
+        if name is None:
+            raise ControlError("spool.forget", "which destination?", "name it")
+        await spool.forget(name)
+        return f"{name} is forgotten"
+
+    async def rejects_last(request: Request) -> object:
+        last = request.number("last", DEFAULT_LAST)
+        return [write_rejected(kept) for kept in rejects.last(min(last, MAX_LAST), request.text("reason"))]
+
+    return {"status": status, "spool.status": spool_status, "spool.forget": spool_forget, "rejects.last": rejects_last}
