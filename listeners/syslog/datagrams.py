@@ -86,7 +86,8 @@ class DatagramSocket:
     def burst(self) -> Burst:
         """Take what is there: at most half a MiB, and 2,048 datagrams, so that others get their turn."""
         receive, view, allows = self._sock.recvfrom_into, self._view, self._allows
-        spans, refused = dict[str, array[int]](), dict[str, int]()
+        spans: dict[str, array[int]] = {}
+        refused: dict[str, int] = {}
         at = octets = 0
         for _ in range(BURST_DATAGRAMS):
             try:
