@@ -14,11 +14,14 @@ from pipeline.spool.row import Row
 class Destination(Protocol):
     """Where one forwarder's records go. Calls never overlap."""
 
-    async def open(self, state: bytes) -> None:
+    async def open(self, state: bytes) -> bytes | None:
         """Get ready; called again after every failure, before the next attempt.
 
         Args:
-            state: what the last successful `deliver` returned, `b""` before the first.
+            state: what it last returned, `b""` at first.
+
+        Returns:
+            The state from here on, made durable before anything is delivered; None if it stays.
 
         Raises:
             DeliveryError: it can't be reached; tried again while `retriable`.

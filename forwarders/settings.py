@@ -103,7 +103,7 @@ class FileSettings(CommonSettings):
     kind: Literal["file"]
     path: FilePath
     rotate_bytes: Annotated[Size, Field(ge=1)] = GIB
-    keep: Annotated[int, Field(ge=0)] | None = None
+    keep: Annotated[int, Field(ge=1)] | None = None
 
 
 class StdoutSettings(CommonSettings):

@@ -173,6 +173,9 @@ class Spool(Protocol):
     def park(self, consumer: str, row: Row, refusal: DeliveryError) -> bool:
         """Keep a row of one record, which a destination refuses for good; durable with the next commit. False if there is no room for more."""
 
+    def dropped(self, consumer: str, row: Row) -> bool:
+        """Whether drop-oldest moved a consumer's cursor past `row` while it had it in hand, and without success: then these records count as lost now."""
+
     async def flush(self) -> None:
         """Return once every advance and dead letter so far is durable."""
 
