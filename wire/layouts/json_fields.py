@@ -55,7 +55,7 @@ class Members:
                 found.setdefault(path, []).append(text)
             elif path.startswith(self.data):
                 prefix = next(prefix for prefix in self.data if path.startswith(prefix))
-                data.append((name[len(prefix) :], text))
+                data.append((name.split(".", prefix.count("."))[-1], text))  # not by length: the spelling may be shorter
             elif self.open and not self._ignores(path):
                 data.append((name, text))
         envelope: dict[str, str] = {}

@@ -39,6 +39,7 @@ FIELDS: Final = {
     "LevelValue": "level",
     "Level": "level",
     "Severity": "level",
+    "TaskValue": "task",
     "Task": "task",
     "OpcodeValue": "opcode",
     "Keywords": "keywords",

@@ -18,7 +18,8 @@ r"""Snare's MSWinEventLog, both ways (Snare Agent for Windows, "Windows Event Ou
     14   counter             EventRecordID, or an MD5 of the record; then fields of the site's own
 
 Departures tolerated: no data field or no counter; the delimiter one of `,` `;` `|`; a TAB that a relay wrote `#011` (rsyslog's
-default, `escaped-controls`); TABs and line breaks left in the expanded text.
+default, `escaped-controls`); TABs and line breaks left in the expanded text. A relay that made blanks of TABs has made the
+fields unreadable (`separators`).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, on
 DOCUMENT: Final = "Snare Agent for Windows, appendix A"
 
 TYPE: Final = "MSWinEventLog"
+DELIMITERS: Final = "\t,;|"
 FIELDS: Final = {2: "channel", 4: "time_text", 5: "event_id", 6: "provider", 10: "computer"}
 USER, EVENT_TYPE, CATEGORY, TAIL = 7, 9, 11, 12
 FEWEST: Final = 12
@@ -46,7 +48,7 @@ MOST_STRICT: Final = 15
 AUDITS: Final = {"Audit Success": "Success Audit", "Audit Failure": "Failure Audit"}
 LEVEL_NAMES: Final = {"1": "Error", "2": "Error", "3": "Warning"}
 
-_STARTS: Final = re.compile(rb"MSWinEventLog(?:[\t,;|]|#011)")
+_STARTS: Final = re.compile(rb"MSWinEventLog(?:[\t\x20,;|]|#011)")
 _COUNTER: Final = re.compile(r"-?[0-9]{1,20}|[0-9A-Fa-f]{32}")
 _RECORD: Final = re.compile(r"[0-9]{1,20}")
 _ESCAPED: Final = re.compile(r"#01([125])")
@@ -58,11 +60,13 @@ def starts(payload: bytes) -> bool:
 
 
 def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
-    """Read one event; raises MessageError: wrong-field-count, missing-key:EventID, bad-event-id, in strict mode the repairs."""
+    """Read one event; raises MessageError: separators, wrong-field-count, missing-key:EventID, bad-event-id, in strict mode the repairs."""
     text, repairs = decode_payload(payload)
     if text.startswith("#011", len(TYPE)):
         text, repairs = _ESCAPED.sub(lambda found: _CONTROLS[found[1]], text), (*repairs, "escaped-controls")
     delimiter = text[len(TYPE) : len(TYPE) + 1] or "\t"
+    if delimiter not in DELIMITERS:
+        raise MessageError("separators", offset=len(TYPE), document=DOCUMENT, detail=repr(delimiter))
     parts = text.split(delimiter, TAIL)
     if len(parts) < FEWEST or (reading.mode is Mode.STRICT and text.count(delimiter) >= MOST_STRICT):
         raise MessageError("wrong-field-count", document=DOCUMENT, detail=str(len(parts)))

@@ -88,13 +88,19 @@ XML: Final = ("event.original", "xml")
 
 MEMBERS: Final = Members(fields=FIELDS, data=DATA)
 
-_STARTS: Final = re.compile(rb'"(?:winlog|event_data|user_data)"\s{0,8}:|"winlog\.|"type"\s{0,8}:\s{0,8}"wineventlog"')
+_VERSION_7: Final = re.compile(rb'"winlog(?:\.|"\s{0,8}:)')
+_VERSION_6: Final = re.compile(rb'"(?:source_name|record_number|beat)"\s{0,8}:|"type"\s{0,8}:\s{0,8}"wineventlog"')
+_DATA_6: Final = re.compile(rb'"(?:event_data|user_data|log_name)"\s{0,8}:')
 _PARAM: Final = re.compile(r"param([1-9][0-9]{0,2})")
 _DATA: Final = re.compile(r"Data([1-9][0-9]{0,2})")
 
 
 def starts(payload: bytes) -> bool:
-    return payload[:1] == b"{" and _STARTS.search(payload, 0, PREFIX_OCTETS) is not None
+    if payload[:1] != b"{":
+        return False
+    if _VERSION_7.search(payload, 0, PREFIX_OCTETS):
+        return True
+    return _VERSION_6.search(payload, 0, PREFIX_OCTETS) is not None and _DATA_6.search(payload, 0, PREFIX_OCTETS) is not None
 
 
 def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
