@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Final
 
 import orjson
@@ -33,6 +33,8 @@ def render_summary(summary: Summary) -> str:
         ("damage", summary.damages),
     )
     lines += [f"  {name:<11} {_tally(tally)}" for name, tally in rows if tally]
+    if summary.damages["record-header"]:
+        lines.append("behind a broken record header nothing is read unless --salvage searches for it")
     if summary.closed:
         lines.append("the reader of the output closed it early")
     return "\n".join(lines) + "\n"
@@ -40,7 +42,12 @@ def render_summary(summary: Summary) -> str:
 
 def encode_summary(summary: Summary) -> str:
     """One JSON object."""
-    return orjson.dumps({**asdict(summary), "reconciled": summary.reconciled}, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    return (
+        orjson.dumps(
+            {**{row.name: getattr(summary, row.name) for row in fields(summary)}, "reconciled": summary.reconciled}, option=orjson.OPT_SORT_KEYS
+        ).decode()
+        + "\n"
+    )
 
 
 def _tally(tally: Counter[str]) -> str:

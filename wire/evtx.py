@@ -138,7 +138,7 @@ def scan_chunk(octets: bytes, *, checksums: bool = True, salvage: bool = False) 
     records, gaps = _scan_records(octets, end, bounded=bounded, salvage=salvage)
     if magic != CHUNK_MAGIC:
         breaks.append(Break("chunk-magic", 0, f"the chunk's signature is broken, {_count(len(records))} read all the same"))
-    breaks += gaps
+    breaks += gaps if records or not breaks else []  # where nothing is as it should be, once is enough
     if checksums and not breaks:  # a checksum says that something is broken; nothing new where that is known
         if zlib.crc32(octets[TABLES_AT:RECORDS_AT], zlib.crc32(octets[:120])) != header_checksum:
             breaks.append(Break("chunk-checksum", 124, f"the checksum of the chunk's header doesn't match, {_count(len(records))} read all the same"))

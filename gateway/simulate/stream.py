@@ -121,7 +121,7 @@ async def stream_syslog(
         messages = cycle(islice(given, REPEATED)) if course.repeat else given
     async with open_sender(target, tls) as sender:
         goes_round = course.repeat if events is not None else course.rate is None
-        flow = Flow(sender, course, stop or trio.Event(), report, renumber=goes_round)
+        flow = Flow(sender, course, trio.Event() if stop is None else stop, report, renumber=goes_round)
         await flow.run(messages)
     sent = flow.sent()
     if not sent.messages and not sent.oversize and course.count != 0 and not flow.stopped:
