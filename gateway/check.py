@@ -36,7 +36,7 @@ from forwarders.settings import FileSettings
 from gateway.cli import ExitCode
 from gateway.config import Config
 from gateway.normalizing import make_normalizer
-from gateway.spool_report import read_offline
+from gateway.spool_report import duration, read_offline
 from kernel import Engine
 from listeners.syslog.bind import bind
 from listeners.syslog.settings import SyslogSettings, TlsSettings
@@ -45,7 +45,7 @@ from pipeline.errors import ConfigError, GatewayError, SpoolError, WireError
 from pipeline.log import escape_text
 from pipeline.model import Transport
 from pipeline.settings import SocketAddress
-from pipeline.spool.database import check_sqlite
+from pipeline.spool.database import FILE_NAME, check_sqlite
 from pipeline.spool.lock import lock_state
 from wire.x509 import parse_validities
 
@@ -169,7 +169,7 @@ def check_spool(subject: Subject) -> Iterator[Finding]:
     check_sqlite(version)
     yield Finding(Level.OK, "SQLite", version)
     state_dir, limit = subject.config.gateway.state_dir, subject.config.spool.max_bytes
-    status = read_offline(subject.config)
+    status = read_offline(subject.config) if (state_dir / FILE_NAME).exists() else None
     room = shutil.disk_usage(_nearest(state_dir)).free + (status.disk_bytes if status else 0)
     if room < limit:
         yield Finding(
@@ -177,10 +177,12 @@ def check_spool(subject: Subject) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.OK, "spool.max_bytes", f"{_mib(limit)} of {_mib(room)} on the disk")
+    configured = {forwarder.name for forwarder in subject.config.forwarders}
     for consumer in status.consumers if status else ():
-        if not consumer.configured:
-            keeps = f"left the configuration and keeps {consumer.lag_records} records for {(consumer.expires_s or 0) / 3600:.0f} h"
-            yield Finding(Level.WARNING, f"destination {consumer.name}", keeps, f"configure it again, or `tidegate spool forget {consumer.name}`")
+        if consumer.name not in configured:
+            kept = subject.config.spool.keep_removed if consumer.expires_s is None else consumer.expires_s
+            why = f"left the configuration; its place and {consumer.lag_records:,} records are kept for {duration(kept)}"
+            yield Finding(Level.WARNING, f"destination {consumer.name}", why, f"configure it again, or `tidegate spool forget {consumer.name}`")
 
 
 def check_addresses(subject: Subject) -> Iterator[Finding]:

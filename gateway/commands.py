@@ -12,7 +12,7 @@ from gateway import VERSION
 from gateway.config import Config
 from gateway.control import Command, ControlError, Request
 from gateway.explain import write_rejected
-from gateway.spool_report import write_report
+from gateway.spool_report import forgotten, write_report
 from pipeline.rejects import Rejects
 from pipeline.spool.sqlite import SqliteSpool
 
@@ -41,7 +41,7 @@ def commands(config: Config, spool: SqliteSpool, rejects: Rejects, gaps: Callabl
         if name is None:
             raise ControlError("spool.forget", "which destination?", "name it")
         await spool.forget(name)
-        return f"{name} is forgotten"
+        return forgotten(name)
 
     async def rejects_last(request: Request) -> object:
         last = request.number("last", DEFAULT_LAST)

@@ -16,7 +16,9 @@ from pydantic import TypeAdapter
 from gateway.config import Config
 from gateway.control import NotRunningError, Request, ask
 from pipeline.log import escape_text
+from pipeline.metrics import Metrics
 from pipeline.spool.spool import ConsumerStatus, SpoolStatus
+from pipeline.spool.sqlite import open_spool
 from pipeline.spool.status import read_status_of
 
 NS_PER_MS: Final = 1_000_000
@@ -92,3 +94,27 @@ def duration(seconds: float) -> str:
     """`3.2 h`."""
     unit, size = next((found for found in SECONDS if seconds >= found[1]), SECONDS[-1])
     return f"{seconds / size:.1f} {unit}"
+
+
+async def forget_consumer(config: Config, name: str) -> str:
+    """Give up a removed destination's place, through the running gateway or in the files; returns what was done, in words.
+
+    Raises:
+        ControlError: the running gateway refuses.
+        SpoolError: there is no such destination, or it is configured.
+    """
+    try:
+        return str(await ask(config.gateway.state_dir, Request("spool.forget", {"name": name})))
+    except NotRunningError:
+        read_offline(config)  # says so where there is no spool, instead of making one
+    spool = open_spool(config.gateway.state_dir, config.spool, [table.consumer() for table in config.forwarders], Metrics())
+    try:
+        await spool.forget(name)
+    finally:
+        await spool.close()
+    return forgotten(name)
+
+
+def forgotten(name: str) -> str:
+    """What `spool forget` says when it is done."""
+    return f"{name} is forgotten"

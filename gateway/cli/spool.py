@@ -45,7 +45,9 @@ def forget(
     import trio
 
     from gateway.config import load, locate
-    from gateway.control import Request, ask
 
-    state_dir = load(locate(config, os.environ), os.environ).gateway.state_dir
-    typer.echo(trio.run(ask, state_dir, Request("spool.forget", {"name": name})))
+    loaded = load(locate(config, os.environ), os.environ)
+
+    from gateway.spool_report import forget_consumer
+
+    typer.echo(trio.run(forget_consumer, loaded, name))
