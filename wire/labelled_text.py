@@ -48,7 +48,7 @@ def parse_labels(text: str, heading: str = "") -> tuple[tuple[str, str], ...]:
             current = [found[3]]
             pairs.append((f"{heading}.{found[2]}" if heading else found[2], current))
         elif not line.strip(_WHITE):
-            current = free if current is free or current[0] else current
+            current = free if any(current) else current
         else:
             current.append(line.strip(_WHITE))
     loose = ((FREE_TEXT, "\n".join(free)),) if free else ()
