@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from wire.event import EventTime, WindowsEvent
@@ -53,10 +53,18 @@ NAMES: Final = {
 
 SYSTEM: Final = ("", "System.", "Event.System.")
 DATA: Final = ("eventdata.", "event.eventdata.", "userdata.", "event.userdata.")
-IGNORED: Final = ("@version", "tags", "host", "host.", "port", "type", "xmlns", "event.#attributes.", "#attributes.", "event.xmlns", "system.", "event.system.")
+IGNORED: Final = frozenset({"@version", "tags", "host", "port", "type", "xmlns", "event.xmlns"})
+IGNORED_BELOW: Final = ("host.", "#attributes.", "event.#attributes.", "system.", "event.system.")
+
+LONGEST_NAME: Final = 64
 
 
 def _spelling(path: str) -> str:
+    return _known_spelling(path) if len(path) <= LONGEST_NAME else path
+
+
+@lru_cache(maxsize=1024)
+def _known_spelling(path: str) -> str:
     return ascii_lower(path).replace("_", "").replace(" ", "")
 
 
@@ -64,6 +72,7 @@ MEMBERS: Final = Members(
     fields={_spelling(system + name): field for field, names in NAMES.items() for name in names for system in SYSTEM},
     data=DATA,
     ignored=IGNORED,
+    ignored_below=IGNORED_BELOW,
     open=True,
     spelling=_spelling,
 )

@@ -27,23 +27,29 @@ _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 class Members:
     """Where a layout keeps what.
 
-    fields:    path of a member to the field of `WindowsEvent` (`time_text` for the time); of two paths of one field the first counts.
-    data:      prefixes of paths below which data stand, the dot included.
-    ignored:   paths and, ending in a dot, prefixes, that say nothing about the event.
-    open:      whether any other member is data.
-    spelling:  how a path is brought to the table's spelling.
+    fields:         path of a member to the field of `WindowsEvent` (`time_text` for the time); of two paths of one field the first counts.
+    data:           prefixes of paths below which data stand, the dot included.
+    ignored:        paths that say nothing about the event.
+    ignored_below:  prefixes of such paths, the dot included.
+    open:           whether any other member is data.
+    spelling:       how a path is brought to the table's spelling; it keeps the dots.
     """
 
     fields: Mapping[str, str]
     data: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
+    ignored_below: tuple[str, ...] = ()
     open: bool = False
-    spelling: Callable[[str], str] = field(default=str)
+    spelling: Callable[[str], str] = str
+    ranks: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ranks", {path: rank for rank, path in enumerate(self.fields)})
 
     def claims(self, name: str) -> bool:
         """Whether a member of that name would be read as something other than data of that name."""
         path = self.spelling(name)
-        return path in self.fields or path.startswith(self.data) or self._ignores(path)
+        return path in self.fields or path in self.ignored or path.startswith(self.data + self.ignored_below)
 
     def sort(self, leaves: Iterable[tuple[str, str]]) -> tuple[dict[str, str], Pairs]:
         """(envelope, data) of an object's leaves."""
@@ -52,21 +58,19 @@ class Members:
         for name, text in leaves:
             path = self.spelling(name)
             if path in self.fields:
-                found.setdefault(path, []).append(text)
+                if text:
+                    found.setdefault(path, []).append(text)
             elif path.startswith(self.data):
                 prefix = next(prefix for prefix in self.data if path.startswith(prefix))
                 data.append((name.split(".", prefix.count("."))[-1], text))  # not by length: the spelling may be shorter
-            elif self.open and not self._ignores(path):
+            elif self.open and path not in self.ignored and not path.startswith(self.ignored_below):
                 data.append((name, text))
         envelope: dict[str, str] = {}
-        for path, target in self.fields.items():
-            texts = [text for text in found.get(path, ()) if text]
-            if texts and target not in envelope:
-                envelope[target] = next((text for text in texts if audit_result(parse_keywords(text))), texts[0]) if target == "keywords" else texts[0]
+        for path in sorted(found, key=self.ranks.__getitem__):
+            target, texts = self.fields[path], found[path]
+            if target not in envelope:
+                envelope[target] = texts[0] if target != "keywords" else next((text for text in texts if audit_result(parse_keywords(text))), texts[0])
         return envelope, tuple(data)
-
-    def _ignores(self, path: str) -> bool:
-        return any(path.startswith(name) if name.endswith(".") else path == name for name in self.ignored)
 
 
 def ascii_lower(path: str) -> str:

@@ -14,6 +14,7 @@ A data value that NXLog's own field of that name has overwritten is read out of 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -56,13 +57,11 @@ USER: Final = {"AccountName": "user_name", "Domain": "user_domain"}
 USER_MARK: Final = "AccountType"
 XML: Final = "EventXML"
 
-IGNORED: Final = (
-    *("EventReceivedTime", "SourceModuleName", "SourceModuleType", "SeverityValue", "Category", "Opcode", "RelatedActivityID", USER_MARK, XML),
-    *("ERROR_EVT_UNRESOLVED", "MessageSourceAddress", "MessageID", "tags", "host", "host.", "port", "@timestamp", "@version", "type"),
-)
+OF_NXLOG: Final = frozenset({"EventReceivedTime", "SourceModuleName", "SourceModuleType", "SeverityValue", "Category", "Opcode", "RelatedActivityID"})
+OF_RELAYS: Final = frozenset({"MessageSourceAddress", "MessageID", "tags", "host", "port", "@timestamp", "@version", "type"})
 
-WITH_USER: Final = Members(fields=FIELDS | USER, data=("EventData.",), ignored=IGNORED, open=True)
-WITHOUT_USER: Final = Members(fields=FIELDS, data=("EventData.",), ignored=IGNORED, open=True)
+WITHOUT_USER: Final = Members(fields=FIELDS, data=("EventData.",), ignored=OF_NXLOG | OF_RELAYS | {USER_MARK, XML}, ignored_below=("host.",), open=True)
+WITH_USER: Final = replace(WITHOUT_USER, fields=FIELDS | USER)
 
 _STARTS: Final = re.compile(rb'"(?:SourceModuleType|SourceModuleName|EventReceivedTime)"\s{0,8}:|"EventType"\s{0,8}:\s{0,8}"AUDIT_')
 
