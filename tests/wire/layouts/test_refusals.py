@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from pipeline.errors import MessageError
 from wire.event_time import format_iso
 from wire.layouts.assemble import level_number, user_fields
-from wire.layouts.detect import BY_NAME
+from wire.layouts.detect import BY_NAME, detect
 from wire.layouts.layout import Mode, Reading
 
 SNARE = "MSWinEventLog\t1\tSecurity\t7\tMon Mar 15 10:11:12 2021\t4726\tMicrosoft-Windows-Security-Auditing\tN/A\tN/A\tSuccess Audit\tdc01\tNone\t\ttext\t8"
@@ -131,3 +133,28 @@ LEVELS = [
 @pytest.mark.parametrize(("name", "keywords", "expected"), LEVELS, ids=[f"{name or 'nothing'} {keywords}" for name, keywords, _ in LEVELS])
 def test_levels(name: str, keywords: str, expected: str) -> None:
     assert level_number(name, keywords) == expected
+
+
+HOSTILE = {
+    "json: blanks": b"{" + b" " * 262_000,
+    "json: quotes": b"{" + b'"a"' * 87_000,
+    "json: one name": b'{"event_id":1' + b',"a":1' * 43_000 + b"}",
+    "json: many names": b'{"event_id":1' + b"".join(b',"a%d":1' % number for number in range(20_000)) + b"}",
+    "json: lone surrogates": b'{"event_id":1,"a":"' + b"\\ud800" * 43_000 + b'"}',
+    "json: a long path": b'{"event_id":1,"event_data":{"' + b"." * 262_000 + b'":1}}',
+    "leef: pieces": b"LEEF:1.0|Microsoft|Windows|1|1|a=1" + b"\t" * 262_000,
+    "leef: pipes": b"LEEF:1.0" + b"|" * 262_000,
+    "leef: blanks": b"LEEF:1.0|Microsoft|Windows|1|1|" + b" " * 131_000 + b"^" + b" " * 131_000,
+    "snare: tabs": b"MSWinEventLog" + b"\t" * 262_000,
+    "snare: escapes": b"MSWinEventLog" + b"#011" * 65_000,
+    "classic: keys": b"LogName=a\nEventCode=1\n" + b"User=x\n" * 37_000,
+    "classic: blanks": b"LogName=a\nEventCode=1\n" + b" " * 262_000,
+}
+
+
+@pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE.keys())
+def test_large_payloads_are_read_in_linear_time(payload: bytes) -> None:
+    layout = detect(payload)
+    if layout is not None:
+        with suppress(MessageError):  # quadratic work would take minutes
+            layout.parse_event(payload, Reading())
