@@ -83,11 +83,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Something broken in a chunk: the rule, where it shows (octets from the chunk's start), and facts for a person."""
+    """Something broken in a chunk: the rule, where it shows (octets from the chunk's start), facts for a person, and whether no record follows."""
 
     rule: str
     start: int
     detail: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,14 @@ def scan_chunk(octets: bytes, *, checksums: bool = True, salvage: bool = False) 
         salvage: whether to search on behind what is no record, for one with a higher identifier.
     """
     breaks: list[Break] = []
-    if len(octets) < CHUNK:
-        breaks.append(Break("chunk-truncated", len(octets), f"the file ends after {len(octets)} of its {CHUNK} octets"))
-        octets = octets.ljust(CHUNK, b"\x00")
+    there, octets = len(octets), octets.ljust(CHUNK, b"\x00")
     magic, _, _, _, _, _, _, free_at, records_checksum, _, header_checksum = CHUNK_HEADER.unpack_from(octets)
     bounded = RECORDS_AT <= free_at <= CHUNK
     end = free_at if bounded else CHUNK
-    records, gaps = _scan_records(octets, end, bounded=bounded, salvage=salvage)
+    records, gaps = _scan_records(octets, min(end, there), bounded=bounded, salvage=salvage)
+    if there < CHUNK:
+        breaks.append(Break("chunk-truncated", there, f"the file ends after {there} of the chunk's {CHUNK} octets, {_count(len(records))} read"))
+        gaps = gaps[:-1] if gaps and gaps[-1].last else gaps  # the record that the end cut
     if magic != CHUNK_MAGIC:
         breaks.append(Break("chunk-magic", 0, f"the chunk's signature is broken, {_count(len(records))} read all the same"))
     breaks += gaps if records or not breaks else []  # where nothing is as it should be, once is enough
@@ -181,7 +183,7 @@ def _scan_records(octets: bytes, end: int, *, bounded: bool, salvage: bool) -> t
             if not bounded and not any(octets[at : at + MIN_RECORD]):
                 break
             record = _next_record(octets, at + MIN_RECORD, end, last_id) if salvage else None
-            gaps.append(Break("record-header", at, _say_gap(at, record, end)))
+            gaps.append(Break("record-header", at, _say_gap(at, record, end), last=record is None))
             if record is None:
                 break
         records.append(record)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -36,13 +36,13 @@ def read_with_oracle(path: Path) -> list[OracleEvent]:
             for record in log.records():
                 try:
                     text = record.xml()
-                except Exception:  # noqa: BLE001, S112 - it raises anything at all over what it can't render
+                except Exception:  # noqa: BLE001 - it raises anything at all over what it can't render
                     continue
-                found.append(_read(ElementTree.fromstring(text)))
+                found.append(_read(ET.fromstring(text)))
     return found
 
 
-def _read(event: ElementTree.Element) -> OracleEvent:
+def _read(event: ET.Element) -> OracleEvent:
     def text(path: str) -> str:
         return event.findtext("/".join(f"{NAMESPACE}{part}" for part in path.split("/"))) or ""
 

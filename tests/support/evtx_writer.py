@@ -180,7 +180,11 @@ def event_element(event: WindowsEvent) -> Element:
             Element("TimeCreated", ("SystemTime", (FILETIME, struct.pack("<Q", _filetime(event))))),
             Element("EventRecordID", value=(UINT64, struct.pack("<Q", int(event.record_id)))),
             Element("Correlation", *activity),
-            Element("Execution", ("ProcessID", (UINT32, struct.pack("<I", int(event.process_id or 0)))), ("ThreadID", (UINT32, struct.pack("<I", int(event.thread_id or 0))))),
+            Element(
+                "Execution",
+                ("ProcessID", (UINT32, struct.pack("<I", int(event.process_id or 0)))),
+                ("ThreadID", (UINT32, struct.pack("<I", int(event.thread_id or 0)))),
+            ),
             Element("Channel", value=_text(event.channel)),
             Element("Computer", value=_text(event.computer)),
             Element("Security", *user),
@@ -267,8 +271,16 @@ def break_file_checksum(octets: bytes) -> bytes:
     return _patched(octets, 124, bytes(4))
 
 
-def zero_record_size(octets: bytes, record: int, chunk: int = 0) -> bytes:
-    return _patched(octets, records_of(octets, chunk)[record] + 4, bytes(4))
+def zero_record_size(octets: bytes, *records: int, chunk: int = 0) -> bytes:
+    for at in [records_of(octets, chunk)[record] for record in records]:
+        octets = _patched(octets, at + 4, bytes(4))
+    return octets
+
+
+def change_record_text(octets: bytes, record: int, chunk: int = 0) -> bytes:
+    """Flip a bit in a record's last octets, which are text or padding."""
+    at = records_of(octets, chunk)[record + 1] - 12
+    return _patched(octets, at, bytes([octets[at] ^ 1]))
 
 
 def break_binary_xml(octets: bytes, record: int, chunk: int = 0) -> bytes:
