@@ -10,7 +10,7 @@ begins there (`wire.syslog_payload`), so a header that breaks off early never sw
 Departures from the RFCs, all seen in the field:
   - PRI missing, or no priority at all (`<999>`, `<>`, `<1`, `<-1>`): passed over, `pri` None, `defects` says bad-pri;
   - TIMESTAMP of RFC 3164 with a year before or after the clock, a fraction, a day of one digit, marked `*` or `.` by routers,
-    or ISO 8601 in its place; HOSTNAME or TAG missing; a TAG of up to four words; `@cee:` cookies;
+    or ISO 8601 in its place; HOSTNAME or TAG missing; a TAG without its colon, or of up to four words; `@cee:` cookies;
   - RFC 5424 fields longer than their limits, STRUCTURED-DATA missing or unterminated (then it is payload);
   - a relay that puts its own header before the one that came: the innermost counts, three deep;
   - a BOM before anything, white space and line ends before the payload.
@@ -47,7 +47,7 @@ BSD_TIMESTAMP: Final = re.compile(
 TOKEN: Final = re.compile(rb"[^\s\x00]{1,256}+(?=[\s\x00]|\Z)")
 HOSTNAME: Final = re.compile(rb"[^\s\x00\[\]{}<>|=,\"\\]{1,255}+(?<!:)(?=[\s\x00]|\Z)")
 TAG: Final = re.compile(rb"([^\s\x00\[\]{}<>|=:\"]{1,64}+)(?:\[([^\]\s]{0,64}+)\]:?|:)")
-TAG_WORD: Final = re.compile(rb"[^\s\x00{}<>|=\"]{1,64}+\x20{1,2}")
+TAG_WORD: Final = re.compile(rb"[^\s\x00\[\]{}<>|=\"]{1,64}+(\[[^\]\s]{0,64}+\]:)?\x20")
 CEE_COOKIE: Final = re.compile(rb"@cee:")
 STRUCTURED_DATA: Final = re.compile(rb"-(?=\s|\Z)|(?:\[[^\s=\]\"\[]++(?:\x20++[^\s=\]\"\[]++=\x20?\"(?:[^\"\\]|\\.)*+\")*+\x20*+\])++", re.DOTALL)
 UNTERMINATED: Final = re.compile(rb"\[[^\s=\]\"\[]++\x20++[^\s=\]\"\[]++=\x20?\"")
@@ -55,6 +55,9 @@ SPACES: Final = re.compile(rb"[\x20\t]*+")
 
 TOKENS_5424: Final = ("hostname", "app_name", "procid", "msgid")
 NILVALUE: Final = "-"
+
+RELAYED: Final = frozenset({"timestamp", "hostname"})
+"""Fields behind which a relay leaves the sender's header even where that has no PRI."""
 
 
 class HeaderFormat(StrEnum):
@@ -181,7 +184,7 @@ def parse_header(message: bytes) -> SyslogHeader:
     form, pri = HeaderFormat.NONE, None
     for depth in range(MAX_DEPTH):
         reader.skip_to_text()
-        if reader.at_payload():
+        if reader.at_payload() or (depth and not _nested(reader)):
             break
         before = reader.at
         had_pri, this_pri = _pri(reader, tolerant=depth == 0)
@@ -195,6 +198,11 @@ def parse_header(message: bytes) -> SyslogHeader:
         pri = this_pri if had_pri else pri
     reader.skip_to_text()
     return SyslogHeader(format=form, pri=pri, payload_start=reader.at, fields=tuple(reader.fields), defects=tuple(reader.defects))
+
+
+def _nested(reader: _Reader) -> bool:
+    """Whether what follows a header may be another one: behind a TAG or MSGID free text begins, in which only a PRI shows that."""
+    return PRI.match(reader.message, reader.at) is not None or reader.fields[-1].name in RELAYED
 
 
 def _pri(reader: _Reader, *, tolerant: bool) -> tuple[bool, int | None]:
@@ -245,7 +253,10 @@ def _stamp(reader: _Reader) -> re.Match[bytes] | None:
 
 
 def _tag(reader: _Reader) -> None:
-    """Take `app[pid]:`, or a few words before a payload that is known."""
+    """Take `app[pid]:`; before a payload that is known also one bare word, or a few that end in `[pid]:`.
+
+    No more than that: free text is not searched for payloads, or whoever can put text in a log line could forge events.
+    """
     message, start = reader.message, reader.at
     found = TAG.match(message, start)
     if found is not None and (found.end() == len(message) or message[found.end()] in b" \t\r\n" or BEGINNING.match(message, found.end())):
@@ -255,12 +266,13 @@ def _tag(reader: _Reader) -> None:
         reader.at = found.end()
         return
     at = start
-    for _ in range(MAX_TAG_WORDS):
+    for words in range(MAX_TAG_WORDS):
         word = TAG_WORD.match(message, at)
         if word is None:
             return
         at = word.end()
         if BEGINNING.match(message, at):
-            reader.note("app_name", start, at - 1)
-            reader.at = at
+            if words == 0 or word[1]:
+                reader.note("app_name", start, word.end() - 1)
+                reader.at = at
             return

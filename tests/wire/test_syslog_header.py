@@ -68,6 +68,8 @@ TEXT_STARTS = {
     "nothing": ("", ""),
     "blanks only": ("   \t ", ""),
     "a payload that names another one": ("<13>Feb 11 00:00:00 dc01 sshd[1]: ", "Invalid user CEF:0|Microsoft|x from 192.0.2.1"),
+    "a payload in text behind words": ("<13>Feb 11 00:00:00 dc01 ", "login by CEF:0|Microsoft|x"),
+    "a payload in text behind a time": ("<13>Feb 11 00:00:00 dc01 app: ", "2021-02-11 00:00:00 x CEF:0|Microsoft|x"),
     "XML that is no event": ("", "<alert>x</alert>"),
 }
 
