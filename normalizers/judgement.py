@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from normalizers.engine import Mapped
 from wire.event import EventKey, WindowsEvent
 from wire.layouts.layout import Layout
 from wire.syslog_header import SyslogHeader
+
+MAX_FIELDS: Final = 256
 
 
 class Verdict(StrEnum):
@@ -70,7 +73,7 @@ class Explanation:
 
 
 def explain_fields(message: bytes, judgement: Judgement) -> tuple[Field, ...]:
-    """Header fields, then the event's envelope and data, each with the octets it was read from where they can be told."""
+    """Header fields, then the event's envelope and the first 256 data, each with the octets it was read from where they can be told."""
     fields = [Field(f"header.{field.name}", field.text, field.start, field.end) for field in judgement.header.fields]
     event, at = judgement.event, judgement.header.payload_start
     if event is None:
@@ -82,7 +85,7 @@ def explain_fields(message: bytes, judgement: Judgement) -> tuple[Field, ...]:
             text = event.time.text
         if text:
             fields.append(_located(message, name, text, judgement.header.payload_start))
-    for name, text in event.data:
+    for name, text in event.data[:MAX_FIELDS]:
         found = _located(message, f"data.{name}", text, at)
         at = max(at, found.end)
         fields.append(found)

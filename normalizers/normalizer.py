@@ -84,14 +84,13 @@ class Normalizer:
         header = parse_header(message)
         payload = message[header.payload_start :]
         if payload.strip(BLANK) in MARKS:
-            return Judgement(verdict=Verdict.CONTROL, header=header)
+            return Judgement(verdict=Verdict.CONTROL, header=header, warnings=header.defects)
         layout = event_xml.LAYOUT if looks_like_event(payload) else detect(payload)
         if layout is None:
-            return Judgement(verdict=Verdict.REJECTED, header=header, rule=UNKNOWN_FORMAT, offset=header.payload_start)
-        if layout is event_xml.LAYOUT and not self.keep_all:
-            key = scan_event_key(payload)
-            if key is not None and not self.profile.wants(key):
-                return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key)
+            return Judgement(verdict=Verdict.REJECTED, header=header, rule=UNKNOWN_FORMAT, offset=header.payload_start, warnings=header.defects)
+        key = scan_event_key(payload) if layout is event_xml.LAYOUT else None
+        if key is not None and not self.keep_all and not self.profile.wants(key):
+            return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, warnings=header.defects)
         try:
             return self._read(message, payload, header, layout, origin)
         except MessageError as error:
@@ -99,6 +98,7 @@ class Normalizer:
                 verdict=Verdict.REJECTED,
                 header=header,
                 layout=layout,
+                key=key,
                 rule=error.rule,
                 offset=header.payload_start + error.offset,
                 document=error.document,

@@ -74,7 +74,7 @@ def parse_event(payload: bytes, reading: Reading = Reading()) -> WindowsEvent:  
         raise MessageError("missing-key:System", document=DOCUMENT)
     text, attribute = partial(_text, system), partial(_attribute, system)
     time_text = attribute("TimeCreated", "SystemTime")
-    time = parse_iso(time_text)
+    time = parse_iso(time_text)  # without a zone it is UTC too: SystemTime is, whatever zone a reader was told of
     if time is None:
         warnings.append("bad-time" if time_text else "no-time")
     data = _bounded(_data(event), warnings)

@@ -126,6 +126,7 @@ def test_explain_names_the_broken_rule_and_its_place() -> None:
     message = b"<13>Mar 15 12:00:00 dc01 evt: " + WANTED.replace(b"</Channel>", b"</Chanel>")
     judgement = NORMALIZER.explain(message, ORIGIN).judgement
     assert (judgement.verdict, judgement.rule, judgement.document) == (Verdict.REJECTED, "not-well-formed", "XML 1.0 section 2.1")
+    assert judgement.key is None, "Channel is what broke"
     assert abs(judgement.offset - message.index(b"</Chanel>")) < 20
 
 
