@@ -24,6 +24,7 @@ from typing import Final
 from forwarders.encoders.windows_event import restore
 from forwarders.settings import SensorLayout, SensorSettings, SensorTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
+from pipeline.errors import DeliveryError
 from pipeline.metrics import Metrics
 from pipeline.model import Entry
 from pipeline.spool.row import Row
@@ -85,13 +86,13 @@ class Sensor:
         """Send every record that the layout carries; no state.
 
         Raises:
-            DeliveryError: retriable; what was sent before is sent again, with the same record IDs.
+            DeliveryError: retriable, and what was sent before is sent again with the same record IDs; `unreadable-record`, which isn't.
         """
         skipped: Counter[str] = Counter()
         messages: list[bytes] = []
         shortened = 0
         for entry, record in zip(row.index, row.texts(), strict=True):
-            event = restore(record) if self._carries(entry) else None
+            event = self._restore(record) if self._carries(entry) else None
             if event is None or event.time is None:
                 skipped[NOT_IN_LAYOUT if event is None else NO_EVENT_TIME] += 1
                 continue
@@ -118,6 +119,12 @@ class Sensor:
     def _carries(self, entry: Entry) -> bool:
         """By the index alone: a Base Event with a required event's ID is another provider's."""
         return entry.class_uid != BASE_EVENT and (self._layout.carries is None or entry.event_code in self._layout.carries)
+
+    def _restore(self, record: bytes) -> WindowsEvent:
+        try:
+            return restore(record)
+        except ValueError as error:
+            raise DeliveryError("unreadable-record", retriable=False, detail=str(error)[:200]) from error
 
     def _encode(self, event: WindowsEvent) -> bytes:
         payload = self._layout.encode_event(event)

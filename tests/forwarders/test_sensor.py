@@ -139,6 +139,14 @@ async def test_nothing_is_counted_before_it_is_sent() -> None:
     assert metrics.value("tidegate_skipped_total", destination="s1", reason="event-not-in-layout") == len(SAMPLES) - 1
 
 
+async def test_a_record_that_is_none_is_refused_alone() -> None:
+    row = row_of(SAMPLES["4776"])
+    broken = Row(b"[" + row.records[1:], row.index, row.numbers, row.end)
+    with pytest.raises(DeliveryError) as refused:
+        await sensor(SensorLayout.SPLUNK, FakeSender()).deliver(broken)
+    assert (refused.value.reason, refused.value.retriable) == ("unreadable-record", False)
+
+
 @given(event=hostile_events())
 @settings(max_examples=50)
 async def test_no_record_stops_a_delivery(event: WindowsEvent) -> None:
