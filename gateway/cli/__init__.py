@@ -49,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _complain(f"{error.format_message().rstrip('.')}; `tidegate --help` lists what there is", ExitCode.USAGE)
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - what isn't somebody's to act on is raised again
-        return _explain(error)
+        return explain_failure(error)
     return code if isinstance(code, int) else ExitCode.OK
 
 
-def _explain(error: BaseException) -> int:
+def explain_failure(error: BaseException) -> int:
     """One line per error that somebody outside can act on; anything else is ours and goes on up."""
     from pipeline.errors import ConfigError, GatewayError, leaves
 

@@ -1,0 +1,239 @@
+"""`make run`: a gateway on this machine, simulated domain controllers that send it events, and every record it keeps as a line to read.
+
+It is the real gateway, with a configuration of its own in `.demo/`, on loopback ports that need no privilege: 5514 and 9464, or whichever
+are free. The senders speak to it over its sockets, the lines are read from the file that it forwards to.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import orjson
+import trio
+
+from gateway.app import run_gateway
+from gateway.cli import explain_failure
+from gateway.config import load
+from gateway.simulate.messages import USUAL_HEADERS, Header
+from gateway.simulate.stream import Course, stream_syslog
+from gateway.simulate.target import Target, parse_target
+from pipeline.errors import DeliveryError, SpoolError
+from pipeline.log import escape_text
+from pipeline.spool.lock import lock_state
+from wire.layouts.detect import BY_NAME
+
+SYSLOG_PORT: Final = 5514
+METRICS_PORT: Final = 9464
+READY_LINES: Final = 3
+SENDERS: Final = (("event-xml", "tcp", 1.0), ("splunk", "udp", 0.5), ("qradar", "udp", 0.3))
+"""Layout, transport, and messages per second of each simulated sender."""
+LOOK_S: Final = 0.2
+AGAIN_S: Final = 1.0
+
+CONFIG: Final = """\
+# Written anew by each `make run`.
+[gateway]
+name = "demo"
+state_dir = "state"
+
+[listeners.syslog]
+udp = ["127.0.0.1:{syslog}"]
+tcp = ["127.0.0.1:{syslog}"]
+
+[[forwarders]]
+name = "archive"
+kind = "file"
+path = "events.ndjson"
+start = "beginning"
+
+[metrics]
+address = "127.0.0.1:{metrics}"
+
+[log]
+level = "warning"
+"""
+
+
+class Announcements(io.StringIO):
+    """Stands where the gateway's stdout would: passes its lines on, and knows when it accepts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: dict[str, str] = {}
+        self.complete = trio.Event()
+
+    def write(self, text: str) -> int:
+        """Take whole lines."""
+        for line in text.splitlines():
+            words = line.split()
+            if words[0] == "ready":
+                self.addresses[words[2]] = words[3]
+        if len(self.addresses) == READY_LINES:
+            self.complete.set()
+        _say(text.rstrip("\n"))
+        return len(text)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the records that a file has grown by."""
+
+    path: Path
+    offset: int
+    shown: int = 0
+
+    def show(self, *, colour: bool) -> None:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            lines = file.read()
+        whole = lines[: lines.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        for line in whole.splitlines():
+            _say(describe_record(line, colour=colour))
+            self.shown += 1
+
+
+def describe_record(line: bytes, *, colour: bool) -> str:
+    """One OCSF record as a line for a person: when, which event, where, what, how it ended, who and whom."""
+    record = orjson.loads(line)
+    time = datetime.fromtimestamp(record["time"] / 1000).astimezone()
+    status = record.get("status", "")
+    tint = {"Failure": "\x1b[31m{}\x1b[0m", "Success": "\x1b[32m{}\x1b[0m"}.get(status, "{}") if colour else "{}"
+    computer = record.get("device", {}).get("hostname", "").partition(".")[0]
+    text = f"{time:%H:%M:%S}  {record['metadata'].get('event_code', ''):4}  {computer[:15]:15}  {record.get('type_name', '')[:32]:32}  "
+    return escape_text(text) + tint.format(f"{status:7}") + "  " + escape_text("  ".join(_parties(record)))
+
+
+def _parties(record: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Who and what the event is about, in words."""
+    person = record.get("user", {}).get("ldap_person", {})
+    source, actor = record.get("src_endpoint", {}), record.get("actor", {}).get("user", {})
+    named = {
+        "": _first(record.get("user", {}), "name") or _first(person, "ldap_cn") or _first(record.get("user", {}), "uid"),
+        "from ": _first(source, "hostname", "ip"),
+        "in ": _first(record.get("group", {}), "name", "uid"),
+        "service ": _first(record.get("win_service", {}), "name"),
+        "by ": _first(actor, "name", "uid"),
+    }
+    return (f"{word}{name}" for word, name in named.items() if name)
+
+
+def _first(table: object, *names: str) -> str:
+    return next((str(table[name]) for name in names if table.get(name)), "") if isinstance(table, Mapping) else ""
+
+
+async def run_demo(folder: Path) -> int:
+    """Run until Ctrl-C or SIGTERM; returns the exit code."""
+    path, archive = folder / "gateway.toml", folder / "events.ndjson"
+    path.write_text(CONFIG.format(syslog=_free_port(SYSLOG_PORT), metrics=_free_port(METRICS_PORT)))
+    config = load(path, {})
+    reader = Reader(archive, archive.stat().st_size if archive.exists() else 0)
+    colour = sys.stdout.isatty()
+    announcements = Announcements()
+    _say("This is a demo: a Tidegate gateway on this machine, and simulated domain controllers that send it events. Nothing leaves 127.0.0.1.\n")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_play, announcements, path, archive)
+        nursery.start_soon(_follow, reader, colour)
+        code = await run_gateway(config, announcements)
+        nursery.cancel_scope.cancel()
+    reader.show(colour=colour)
+    _say(f"\nThe demo has ended. {reader.shown} records were kept and forwarded; they are in {archive}.")
+    return code
+
+
+async def _play(announcements: Announcements, config: Path, archive: Path) -> None:
+    """Once the gateway accepts: say how to take part, and send."""
+    await announcements.complete.wait()
+    addresses = announcements.addresses
+    tidegate = _command()
+    host, _, port = addresses["tcp"].rpartition(":")
+    _say(f"""
+Simulated: {", ".join(f"{layout} over {transport}" for layout, transport, _ in SENDERS)}, about {sum(rate for *_, rate in SENDERS):.0f} events a second.
+Send your own, from another terminal:
+  {tidegate} simulate syslog --target tcp://{addresses["tcp"]} --format cef --event 4776 --count 3
+  logger --server {host} --port {port} --tcp --octet-count hello     (no event: `{tidegate} explain --last 1 --config {config}` says why)
+Look closer:
+  tail -f {archive}
+  {tidegate} spool status --config {config}
+  curl http://{addresses["http"]}/metrics
+Ctrl-C ends it.
+
+time      event computer         what                              status   who""")
+    async with trio.open_nursery() as nursery:
+        for layout, transport, rate in SENDERS:
+            nursery.start_soon(partial(_send, parse_target(f"{transport}://{addresses[transport]}"), layout, rate))
+
+
+async def _send(target: Target, layout: str, rate: float) -> None:
+    """One simulated sender, which comes back whenever the gateway ends its connection."""
+    while True:
+        try:
+            await stream_syslog(target, layout=BY_NAME[layout], header=USUAL_HEADERS.get(layout, Header.RFC5424), course=Course(rate=rate))
+        except DeliveryError:
+            await trio.sleep(AGAIN_S)
+
+
+async def _follow(reader: Reader, colour: bool) -> None:  # noqa: FBT001 - a task's arguments are positional
+    while True:
+        reader.show(colour=colour)
+        await trio.sleep(LOOK_S)
+
+
+def demo_folder() -> Path:
+    """`.demo` where we are, or a new temporary folder where that can't be written or another demo uses it."""
+    folder = Path(".demo")
+    try:
+        folder.mkdir(exist_ok=True)
+        lock_state(folder / "state").release()
+    except (OSError, SpoolError):
+        return Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
+    return folder
+
+
+def _command() -> str:
+    """How `tidegate` is typed here."""
+    beside = Path(sys.executable).parent / "tidegate"
+    return os.path.relpath(beside) if beside.exists() else "python -m gateway"
+
+
+def _free_port(port: int) -> int:
+    """`port` if nothing on loopback uses it, else 0: the system then chooses."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                return 0
+    return port
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    try:
+        return trio.run(run_demo, demo_folder())
+    except KeyboardInterrupt:
+        return 130
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - what isn't somebody's to act on is raised again
+        return explain_failure(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
