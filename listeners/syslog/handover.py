@@ -1,18 +1,18 @@
 """From whole messages to the intake: normalize, add what the listener itself rejected, hand in, remember the receipt.
 
-Normalizing is pure computation. A small buffer is normalized where it stands; a large one, which the reference engine may need tens of
-milliseconds for, on one worker thread, so that sockets are served meanwhile (measured: docs/listeners/syslog.md).
+Normalizing is pure computation on the event loop's thread. A large buffer is normalized a slice at a time, and the intake is awaited after
+each, so that other sockets wait for one slice and not for half a MiB. A worker thread would be no help to them: whoever computes in Python
+holds the interpreter, and the loop would wait for that (measured: docs/listeners/syslog.md).
 """
 
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, Protocol
-
-import trio
 
 from listeners.syslog.reassembly import Cut
 from pipeline.errors import SpoolError
@@ -20,7 +20,7 @@ from pipeline.log import Log, PeerLog
 from pipeline.model import Batch, Frames, Origin, Reject
 from pipeline.receipt import Receipt
 
-INLINE_OCTETS: Final = 64 << 10
+SLICE_OCTETS: Final = 64 << 10
 
 Normalize = Callable[[Frames], Batch]
 
@@ -47,24 +47,23 @@ class Handover:
         self._intake: Final = intake
         self._log: Final = log
         self._peer_log: Final = peer_log
-        self._worker: Final = trio.CapacityLimiter(1)
         self._receipts: Final[deque[Receipt]] = deque()
 
     async def hand(self, origin: Origin, cut: Cut) -> None:
         """Hand on what was cut; returns when the intake has taken it, which is how a full spool stops a sender."""
-        if not cut:
-            return
-        frames = Frames(cut.buffer, cut.spans, origin)
-        octets = sum(end - start for start, end in frames.pairs()) if len(cut.buffer) > INLINE_OCTETS else 0
-        batches = await trio.to_thread.run_sync(self._batches, frames, limiter=self._worker) if octets > INLINE_OCTETS else self._batches(frames)
+        for spans in slices(cut.spans, SLICE_OCTETS):
+            for batch in self._batches(Frames(cut.buffer, spans, origin)):
+                await self._submit(batch)
         if cut.rejected:
-            batches[-1] = with_rejects(batches[-1], cut)
-        for batch in batches:
-            if batch.rejected:
-                self._peer_log.warning("messages rejected", peer=origin.peer, listener=origin.listener, transport=origin.transport, rules=batch.rejected)
-            receipt = await self._intake.submit(batch)
-            if not receipt.settled:
-                self._receipts.append(receipt)
+            await self._submit(Batch(b"", (), origin, sum(cut.rejected.values()), rejected=cut.rejected, rejects=cut.rejects))
+
+    async def _submit(self, batch: Batch) -> None:
+        if batch.rejected:
+            origin = batch.origin
+            self._peer_log.warning("messages rejected", peer=origin.peer, listener=origin.listener, transport=origin.transport, rules=batch.rejected)
+        receipt = await self._intake.submit(batch)
+        if not receipt.settled:
+            self._receipts.append(receipt)
         while self._receipts and self._receipts[0].settled:
             self._receipts.popleft()
 
@@ -81,7 +80,7 @@ class Handover:
         try:
             return [self._normalize(frames)]
         except Exception as error:  # noqa: BLE001 - a fault of ours must not let one message end the gateway again and again
-            self._log.error("normalizer failed", exc_info=error, peer=frames.origin.peer)
+            self._peer_log.warning("normalizer failed", peer=frames.origin.peer, exc_info=error)
         return list(self._one_by_one(frames))
 
     def _one_by_one(self, frames: Frames) -> Iterator[Batch]:
@@ -93,11 +92,11 @@ class Handover:
                 yield Batch(b"", (), frames.origin, 1, rejected={reject.rule: 1}, rejects=(reject,))
 
 
-def with_rejects(batch: Batch, cut: Cut) -> Batch:
-    """The batch, with the messages the listener rejected received and rejected too."""
-    return replace(
-        batch,
-        received=batch.received + sum(cut.rejected.values()),
-        rejected=Counter(batch.rejected) + Counter(cut.rejected),
-        rejects=(*batch.rejects, *cut.rejects),
-    )
+def slices(spans: array[int], octets: int) -> Iterator[array[int]]:
+    """`spans` in parts that reach over no more than so many octets of their buffer, or over one message."""
+    first = 0
+    while first < len(spans):
+        last = bisect_right(spans, spans[first] + octets, first + 2)
+        last -= last % 2
+        yield spans[first:last]
+        first = last

@@ -20,11 +20,14 @@ from typing import Final
 
 from pipeline.errors import FramingError
 from pipeline.model import Reject
-from wire.syslog_framing import Framing, Position, Scan, Scanner, finish
+from wire.syslog_framing import MAX_LENGTH_DIGITS, Framing, Position, Scan, Scanner, finish
 from wire.syslog_multiline import Held, join
 
 KEPT_OF_A_REJECT: Final = 8 << 10
 """Octets of an oversize or unframed message that are kept for `explain --last`."""
+
+HEAD: Final = MAX_LENGTH_DIGITS + 1
+"""Octets of a counted frame's `MSG-LEN SP`, at most."""
 
 OVERSIZE: Final = "oversize"
 TRUNCATED: Final = "truncated"
@@ -51,6 +54,9 @@ class Cut:
         return bool(self.spans or self.rejected)
 
 
+NOTHING: Final = Cut(b"", array("I"))
+
+
 class Reassembly:
     """One connection's octets on their way to becoming messages.
 
@@ -65,7 +71,7 @@ class Reassembly:
         self._position = Position()
         self._held: Held | None = None
         self._lines = b""  # what is held, its first octet first
-        self._rest = b""  # the octets behind them, which are no line or frame yet
+        self._rest = bytearray()  # the octets behind them, which are no line or frame yet
 
     @property
     def octets(self) -> int:
@@ -78,10 +84,15 @@ class Reassembly:
         return self._held is not None
 
     def receive(self, data: bytes) -> Cut:
-        """What `data` completes."""
-        buffer = self._rest + data if self._rest else data
+        """What `data` completes. Work is linear in the octets of a connection, however small the pieces: a rest that can't be complete is not looked at."""
+        buffer = data
+        if self._rest:
+            self._rest += data
+            if not self._may_complete(data):
+                return NOTHING
+            buffer = bytes(self._rest)
         scan = self._scan(buffer, self._position, self._max_message)
-        self._position, self._rest = scan.position, b"" if scan.broken else buffer[scan.consumed :]
+        self._position, self._rest = scan.position, bytearray() if scan.broken else bytearray(memoryview(buffer)[scan.consumed :])
         rejected, rejects = Counter[str](), list[Reject]()
         if scan.oversize:
             rejected[OVERSIZE] += scan.oversize
@@ -93,6 +104,17 @@ class Reassembly:
             return Cut(buffer, scan.spans, rejected, tuple(rejects), scan.broken)
         return self._joined(buffer, scan, rejected, rejects)
 
+    def _may_complete(self, data: bytes) -> bool:
+        """Whether the rest, which `data` was just added to, may hold a whole message or be too long to become one."""
+        match self._position.framing:
+            case Framing.OCTET_COUNTING:
+                start = finish(bytes(self._rest[:HEAD]), self._position).start
+                return start == 0 or len(self._rest) >= start + int(self._rest[: start - 1])
+            case Framing.NON_TRANSPARENT:
+                return b"\n" in data or b"\x00" in data or len(self._rest) > self._max_message
+            case Framing.UNDECIDED:
+                return True
+
     def flush(self) -> Cut:
         """The message held, whose next line hasn't come in time."""
         cut = Cut(self._lines, _as_it_stands(self._held))
@@ -101,8 +123,9 @@ class Reassembly:
 
     def end(self) -> Cut:
         """All that is left, when the stream has ended."""
-        tail, rest = finish(self._rest, self._position), self._rest
-        self._rest = b""
+        rest = bytes(self._rest)
+        tail = finish(rest, self._position)
+        self._rest = bytearray()
         if tail.truncated:
             reject = Reject(rest[:KEPT_OF_A_REJECT], TRUNCATED, len(rest), "the stream ended inside this message")
             return Cut(rest, array("I"), {TRUNCATED: 1}, (reject,))

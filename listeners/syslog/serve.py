@@ -54,7 +54,7 @@ async def serve_syslog(
 
     Args:
         settings: where, whom and how much.
-        normalize: Frames to Batch, pure; called on this thread for small buffers and on a worker for large ones, one call at a time each.
+        normalize: Frames to Batch, pure; called on this thread, for no more than 64 KiB or one message at a time.
         intake: where batches go.
         metrics: what is counted here: octets, connections, refusals, the kernel's drops. Messages are counted by the intake.
         engine: which implementation frames streams.
