@@ -76,10 +76,11 @@ class Joined:
 
 
 def _read_document(pieces: Iterable[bytes], scan: Callable[..., Split], origin: Callable[[], Origin]) -> Iterator[Reading]:
-    buffer, offset, stray, first = b"", 0, 0, -1
+    buffer, offset, stray, first, passing = b"", 0, 0, -1, (0, False)
     for piece in chain(pieces, (None,)):
         buffer += piece or b""
-        split = scan(buffer, MAX_EVENT, last=piece is None)
+        split = scan(buffer, MAX_EVENT, last=piece is None, passing=passing)
+        passing = split.passing
         if split.stray and first < 0:
             first = offset
         stray += split.stray

@@ -39,26 +39,32 @@ class Split:
     spans:     start, end, start, end ... of events, in octets from the buffer's start.
     consumed:  octets that need not be presented again.
     stray:     octets between events that are neither event nor wrapping.
+    passing:   of an object that outgrew the limit and is only passed over: how deep the next octet is in it, and whether in a string.
     """
 
     spans: array[int]
     consumed: int
     stray: int
+    passing: tuple[int, bool] = (0, False)
 
 
-def scan_events(buffer: bytes, max_event: int, *, last: bool) -> Split:
+def scan_events(buffer: bytes, max_event: int, *, last: bool, passing: tuple[int, bool] = (0, False)) -> Split:  # noqa: ARG001 - scan_objects' signature
     """The `<Event>` elements of `buffer`.
 
     Args:
         buffer: unconsumed octets followed by new ones; under 4 GiB.
         max_event: longest event, in octets.
         last: nothing follows: an event still open ends with the buffer.
+        passing: what the last call returned; of no meaning here, where a tag tells where one is.
     """
-    spans, at, stray = array("I"), 0, 0
+    spans, at, stray, unclosed = array("I"), 0, 0, set[bytes]()
     while (found := _TOKEN.search(buffer, at)) is not None:
         start = found.start()
         if found[0] in _SKIPPED:
-            end = _passed(buffer, found)
+            end = None if found[0] in unclosed else _passed(buffer, found)
+            if end is None and len(buffer) - start > max_event:
+                unclosed.add(found[0])  # not searched for again: that would be quadratic
+                end = found.end()  # nobody comments at such length: it opens nothing
             if end is None:
                 return Split(spans, start, stray + _stray(buffer, at, start, _WRAPPING)) if not last else Split(spans, len(buffer), stray + len(buffer) - at)
             stray, at = stray + _stray(buffer, at, end, _WRAPPING), end
@@ -78,9 +84,13 @@ def scan_events(buffer: bytes, max_event: int, *, last: bool) -> Split:
     return Split(spans, keep, stray + _stray(buffer, at, keep, _WRAPPING))
 
 
-def scan_objects(buffer: bytes, max_event: int, *, last: bool) -> Split:
+def scan_objects(buffer: bytes, max_event: int, *, last: bool, passing: tuple[int, bool] = (0, False)) -> Split:
     """The objects of a JSON array, or of objects one after the other; arguments as for `scan_events`."""
-    spans, at, stray, depth, start, search = array("I"), 0, 0, 0, 0, 0
+    spans, stray = array("I"), 0
+    at, (depth, quoted) = _pass_over(buffer, 0, passing)
+    if depth:
+        return Split(spans, at if not last else len(buffer), 0, (depth, quoted))
+    start, search = at, at
     while (found := _JSON_TOKEN.search(buffer, search)) is not None:
         token, search = found[0], found.end()
         if token == b"{":
@@ -94,12 +104,38 @@ def scan_objects(buffer: bytes, max_event: int, *, last: bool) -> Split:
                 at = search
         elif token == b'"':  # a string that hasn't ended yet
             break
-    if depth and not last and len(buffer) - start <= max_event:
+    if not depth:
+        return Split(spans, len(buffer), stray + _stray(buffer, at, len(buffer), _JSON_WRAPPING))
+    if not last and len(buffer) - start <= max_event:
         return Split(spans, start, stray)
-    if depth:
-        spans.extend((start, min(len(buffer), start + max_event + 1)))
-        return Split(spans, len(buffer), stray)
-    return Split(spans, len(buffer), stray + _stray(buffer, at, len(buffer), _JSON_WRAPPING))
+    end = min(len(buffer), start + max_event + 1)
+    spans.extend((start, end))
+    at, passing = _pass_over(buffer, end, _pass_over(buffer[:end], start, (0, False), begin=True)[1])
+    return Split(spans, len(buffer) if last else at, stray, passing)
+
+
+_WITHIN_STRING: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_BETWEEN_STRINGS: Final = re.compile(rb'[{}"]')
+
+
+def _pass_over(buffer: bytes, at: int, passing: tuple[int, bool], *, begin: bool = False) -> tuple[int, tuple[int, bool]]:
+    """Go on through an object from `at`: (where it ends or the buffer does, how deep one is then); an escape cut in two is left."""
+    depth, quoted = passing
+    while depth or begin:
+        if quoted:
+            found = _WITHIN_STRING.match(buffer, at)
+            at = found.end() if found else at
+            if buffer[at : at + 1] != b'"':
+                return at, (depth, True)
+            quoted, at = False, at + 1
+            continue
+        found = _BETWEEN_STRINGS.search(buffer, at)
+        if found is None:
+            return len(buffer), (depth, False)
+        at, begin = found.end(), False
+        quoted = found[0] == b'"'
+        depth += (found[0] == b"{") - (found[0] == b"}")
+    return at, (0, False)
 
 
 def _event_end(buffer: bytes, start: int, *, last: bool) -> int | None:
