@@ -19,12 +19,13 @@ Custom strings are found by their label, never by their number. Only 4776 is doc
 how ArcSight uses those keys. What no column names is data under its key or label, so nothing is lost.
 
 Strict mode wants all six keys and both labels, and no syslog header (`syslog-header`). Lenient mode takes a header, the provider from the
-signature, and a result code whose label was translated (`localised-text`). A message of another vendor, or whose signature isn't
+signature, CEF's calendar time, and a result code whose label was translated (`localised-text`). A message of another vendor, or whose signature isn't
 `provider:ID`, is `not-a-windows-event`. Refusals: those, `wire.cef`'s and `wire.layouts.envelope`'s.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -32,7 +33,7 @@ from typing import Final
 from pipeline.errors import MessageError
 from wire.cef import CefMessage, encode_cef, parse_cef
 from wire.event import EventTime, WindowsEvent
-from wire.event_time import format_epoch_ms, parse_epoch_ms
+from wire.event_time import format_epoch_ms, parse_epoch_ms, parse_rsa
 from wire.keywords import AUDIT_FAILURE, AUDIT_SUCCESS, parse_keywords
 from wire.layouts.envelope import read_event_id, read_time
 from wire.layouts.layout import Layout, Mode, Reading
@@ -67,6 +68,7 @@ _ENVELOPE: Final = frozenset({"externalId", "rt", "cat", "dhost", EVENT_SOURCE})
 
 _LABELLED: Final = re.compile(r"((?:cs|cn|cfp|c6a|deviceCustomDate|flexString|flexNumber|flexDate)[0-9]{1,2})Label", re.ASCII)
 _RESULT: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,8}")
+_CALENDAR: Final = re.compile(r"([A-Z][a-z]{2}) ([0-9]{2}) ([0-9]{4}) ([0-9:.]{8,18})(?: (UTC|GMT|Z))?")
 _START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+CEF:")
 
 _CANNOT_CARRY: Final = {
@@ -124,7 +126,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
         if translated is not None:
             values[RESULT_CODE] = values.pop(translated)
             warnings = (*warnings, "localised-text")
-    time, time_warnings = read_time(values["rt"], (_epoch_ms,), reading, DOCUMENT)
+    time, time_warnings = read_time(values["rt"], (_epoch_ms,) if strict else (_epoch_ms, _calendar), reading, DOCUMENT)
     installed = event_id in _INSTALLER
     return WindowsEvent(
         event_id=event_id,
@@ -143,6 +145,16 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
 
 def _epoch_ms(text: str, _zone_offset_minutes: int) -> EventTime | None:
     return parse_epoch_ms(text)
+
+
+def _calendar(text: str, zone_offset_minutes: int) -> EventTime | None:
+    """`Sep 07 2018 14:50:39.123`, the other time of CEF, which names a zone only sometimes: UTC's names are read, others not."""
+    found = _CALENDAR.fullmatch(text)
+    if found is None:
+        return None
+    month, day, year, clock, utc = found.groups()
+    time = parse_rsa(f"{year}-{month}-{day} {clock}", 0 if utc else zone_offset_minutes)
+    return dataclasses.replace(time, text=text) if time else None
 
 
 def _values(message: CefMessage) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
