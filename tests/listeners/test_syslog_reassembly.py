@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kernel import Engine
 from listeners.syslog.reassembly import Cut, Reassembly
-from wire.syslog_framing import scanner
+from wire.syslog_framing import Position, Scan, scanner
 
 LIMIT = 480
 LONG = b"<13>" + b"x" * 600
@@ -117,6 +117,22 @@ def test_a_held_message_is_handed_on_as_it_stands() -> None:
     assert (reassembly.holds_message, reassembly.octets) == (False, len(b"<2"))
     assert messages(reassembly.receive(b">cd\n")) == []
     assert messages(reassembly.end()) == [b"<2>cd"]
+
+
+@pytest.mark.parametrize("head", [b"100000 ", b"<13>"], ids=["counted", "line"])
+def test_the_smallest_pieces_cost_no_more_than_their_octets(head: bytes) -> None:
+    scanned = 0
+
+    def scan(buffer: bytes, position: Position, max_message: int) -> Scan:
+        nonlocal scanned
+        scanned += len(buffer)
+        return scanner(Engine.NATIVE)(buffer, position, max_message)
+
+    reassembly = Reassembly(scan, 1 << 20)
+    for piece in octet_by_octet(head + b"x" * 99_990):
+        reassembly.receive(piece)
+    assert len(messages(reassembly.receive(b"y" * 10 + b"\n"))) + reassembly.holds_message == 1
+    assert scanned < 110_000
 
 
 def cut_by(stream: bytes, sizes: list[int]) -> list[bytes]:
