@@ -38,7 +38,7 @@ from gateway.config import Config
 from gateway.normalizing import make_normalizer
 from gateway.spool_report import duration, read_offline
 from kernel import Engine
-from listeners.syslog.bind import bind
+from listeners.bind import bind
 from listeners.syslog.settings import SyslogSettings, TlsSettings
 from listeners.syslog.tls import make_context
 from pipeline.errors import ConfigError, GatewayError, SpoolError, WireError

@@ -41,6 +41,8 @@ class Metrics:
         self.connections: Final = gauge("connections", "Open connections.", "listener", "transport")
         self.connections_refused: Final = counter("connections_refused", "Connections not served, by reason.", "listener", "reason")
         self.connections_ended: Final = counter("connections_ended", "Connections that ended other than by the peer's orderly close.", "listener", "reason")
+        self.http_responses: Final = counter("http_responses", "HTTP requests answered, by status.", "listener", "status")
+        self.http_bodies_bytes: Final = gauge("http_bodies_bytes", "Octets of HTTP request bodies in flight.", "listener")
         self.datagrams_refused: Final = counter("datagrams_refused", "Datagrams not looked at, by reason.", "listener", "reason")
         self.kernel_drops: Final = counter("udp_kernel_drops", "Datagrams the kernel dropped because the socket's buffer was full.", "listener", "address")
         # the spool

@@ -16,10 +16,11 @@ from typing import Final
 
 import trio
 
-from listeners.syslog.admission import Guest
+from listeners.admission import Guest
+from listeners.drain import DRAIN, Wait
 from listeners.syslog.channel import Channel
-from listeners.syslog.drain import DRAIN, Holdings, Wait
 from listeners.syslog.handover import Handover
+from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Cut, Reassembly
 from pipeline.model import Origin, Transport
 

@@ -19,9 +19,9 @@ from typing import Final
 
 import trio
 
-from listeners.syslog.admission import AllowList
-from listeners.syslog.bind import bound_address
-from listeners.syslog.drain import Drain
+from listeners.admission import AllowList
+from listeners.bind import bound_address
+from listeners.drain import Drain
 from listeners.syslog.handover import Handover
 from listeners.syslog.reassembly import KEPT_OF_A_REJECT, OVERSIZE, Cut
 from pipeline.log import PeerLog

@@ -9,19 +9,22 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import trio
 
 from kernel import Engine
+from listeners.accept import Door, serve_connections
+from listeners.admission import Admission, AllowList
+from listeners.bind import ask_receive_buffer, bind, bound_address
+from listeners.drain import Drain
 from listeners.ready import Ready
-from listeners.syslog.accept import Door, Tls, serve_connections
-from listeners.syslog.admission import Admission, AllowList
-from listeners.syslog.bind import ask_receive_buffer, bind, bound_address
+from listeners.syslog.accept import Hall, Tls, serve_connection
 from listeners.syslog.connection import TURNS, Shared
 from listeners.syslog.datagrams import Hearing, serve_datagrams
-from listeners.syslog.drain import Drain, Holdings
 from listeners.syslog.handover import Handover, Intake, Normalize
+from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Reassembly
 from listeners.syslog.settings import SyslogSettings
 from listeners.syslog.tls import Certificates
@@ -79,14 +82,8 @@ async def serve_syslog(
         idle=NEVER if settings.idle is None else settings.idle,
         multiline=settings.multiline,
     )
-    door = Door(
-        shared=shared,
-        admission=Admission(allow_list, settings.connections, settings.connections_per_peer),
-        drain=drain,
-        metrics=metrics,
-        peer_log=peer_log,
-        new_reassembly=lambda: Reassembly(scan, settings.max_message),
-    )
+    door = Door(NAME, Admission(allow_list, settings.connections, settings.connections_per_peer), drain, metrics, peer_log)
+    hall = Hall(door, shared, lambda: Reassembly(scan, settings.max_message))
     tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
     with contextlib.ExitStack() as sockets:
         bound = [(transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address)]
@@ -96,7 +93,8 @@ async def serve_syslog(
                     _ask_room(sock, settings.receive_buffer, log)
                     nursery.start_soon(serve_datagrams, sock, hearing)
                 else:
-                    nursery.start_soon(serve_connections, sock, tls if transport is Transport.TLS else None, door)
+                    serve = partial(serve_connection, hall, tls if transport is Transport.TLS else None)
+                    nursery.start_soon(serve_connections, sock, transport, door, serve)
             task_status.started([Ready(NAME, transport, bound_address(sock)) for transport, sock in bound])
             await (trio.Event() if stop is None else stop).wait()
             drain.ask()

@@ -22,7 +22,7 @@ from typing import Final, TypedDict, cast
 
 import trio
 
-from listeners.syslog.drain import Wait
+from listeners.drain import Wait
 from listeners.syslog.settings import TlsSettings
 from pipeline.errors import ConfigError, PeerError
 from pipeline.log import Log

@@ -8,7 +8,7 @@ import pytest
 import trio
 from support.syslog_listening import PATIENCE, Listening, listening, settings
 
-from listeners.syslog.bind import ask_receive_buffer
+from listeners.bind import ask_receive_buffer
 from pipeline.model import Transport
 
 LISTENER = "listeners.syslog"

@@ -335,7 +335,7 @@ class Short(socket.socket):
 
 async def test_a_shortage_of_descriptors_is_survived(monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock) -> None:
     autojump_clock.autojump_threshold = 0.05
-    monkeypatch.setattr("listeners.syslog.bind.socket.socket", Short)
+    monkeypatch.setattr("listeners.bind.socket.socket", Short)
     async with listening(settings({"tcp": ["127.0.0.1:0"]})) as listener:
         monkeypatch.undo()
         await send(listener, b"5 <1>ab")

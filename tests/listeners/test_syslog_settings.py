@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from support.syslog_listening import settings
 
-from listeners.syslog.admission import Admission, AllowList
+from listeners.admission import Admission, AllowList
 from wire.layouts.layout import Mode
 
 

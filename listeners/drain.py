@@ -1,4 +1,4 @@
-"""Waits for a peer that somebody else may end: for a drain, or to take back the memory an unfinished message holds.
+"""Waits for a peer that somebody else may end: for a drain, or for whatever else a listener finds more important.
 
 Cancelling a task would throw away what it has read. Here only the wait for the peer's next octets ends, and the task then hands on what it has.
 """
@@ -11,7 +11,6 @@ from typing import Final
 import trio
 
 DRAIN: Final = "drain"
-MEMORY: Final = "memory"
 
 
 class Wait:
@@ -20,29 +19,43 @@ class Wait:
     ended_by:  why no wait will be granted any more; None while they are.
     """
 
-    __slots__ = ("_scope", "ended_by")
+    __slots__ = ("_grace", "_scope", "ended_by")
 
     def __init__(self) -> None:
         self._scope: trio.CancelScope | None = None
+        self._grace = 0.0
         self.ended_by: str | None = None
 
     def end(self, reason: str) -> None:
         """End the wait under way and refuse those to come; the first reason stands."""
         self.ended_by = self.ended_by or reason
-        if self._scope is not None:
-            self._scope.cancel()
+        self._hurry()
 
-    async def until(self, event: Callable[[], Awaitable[None]], deadline: float = float("inf")) -> bool:
-        """Await `event()`: True when it came, False when the wait was ended or `deadline` (of Trio's clock) passed."""
+    async def until(self, event: Callable[[], Awaitable[None]], deadline: float = float("inf"), grace: float = 0.0) -> bool:
+        """Await `event()`: True when it came, False when the wait was ended or `deadline` (of Trio's clock) passed.
+
+        Args:
+            event: what to wait for.
+            deadline: until when.
+            grace: seconds left to it after the wait was ended.
+        """
         with trio.CancelScope(deadline=deadline) as scope:
-            self._scope = scope
+            self._scope, self._grace = scope, grace
             if self.ended_by is not None:
-                scope.cancel()
+                self._hurry()
             try:
                 await event()
             finally:
                 self._scope = None
         return not scope.cancelled_caught
+
+    def _hurry(self) -> None:
+        if self._scope is None:
+            return
+        if self._grace:
+            self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace)
+        else:
+            self._scope.cancel()
 
 
 class Drain:
@@ -69,28 +82,3 @@ class Drain:
         self._asked = True
         for wait in self._waits:
             wait.end(DRAIN)
-
-
-class Holdings:
-    """Octets of unfinished messages, which all connections together may hold only so many of.
-
-    Past the limit the connection that holds most is ended: whoever sends whole messages holds next to nothing, so it is never the honest one.
-
-    Args:
-        limit: octets in all.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit: Final = limit
-        self._held: Final[dict[Wait, int]] = {}
-        self.octets = 0
-
-    def hold(self, wait: Wait, octets: int) -> None:
-        """Say what the connection waiting in `wait` holds now."""
-        self.octets += octets - self._held.pop(wait, 0)
-        if octets:
-            self._held[wait] = octets
-        while self.octets > self._limit:
-            greediest = max(self._held, key=self._held.__getitem__)
-            self.octets -= self._held.pop(greediest)
-            greediest.end(MEMORY)
