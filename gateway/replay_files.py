@@ -126,15 +126,14 @@ def sniff(head: bytes, name: str, *, named: bool) -> tuple[Kind, str]:
         return Kind.EVTX, ""
     encoding = _encoding(head)
     suffix = NAMES.get(Path(name).suffix.lower(), Kind.UNKNOWN)
-    if not encoding:
-        return (Kind.EVTX if suffix is Kind.EVTX else Kind.UNKNOWN), ""
-    text = head.decode(encoding, "replace")
+    text = head.decode(encoding, "replace") if encoding else ""
     kind = _text_kind(text)
-    if kind is not Kind.UNKNOWN:
-        return kind, encoding
-    if not text.strip():
-        return (Kind.LINES if suffix is Kind.UNKNOWN and named else suffix), encoding
-    return (Kind.LINES if named else Kind.UNKNOWN), encoding
+    if kind is Kind.UNKNOWN and suffix is Kind.EVTX:
+        return Kind.EVTX, ""
+    if kind is Kind.UNKNOWN and encoding:
+        empty = not text.strip()
+        kind = suffix if empty and suffix is not Kind.UNKNOWN else Kind.LINES if named else Kind.UNKNOWN
+    return kind, encoding
 
 
 def _text_kind(text: str) -> Kind:
