@@ -64,7 +64,7 @@ def _lines(status: SpoolStatus) -> Iterator[str]:
     yield f"spool        {status.records:,} records in {status.rows:,} rows, {octets(status.bytes)}{limit}; {octets(status.free_bytes)} free on the disk"
     if status.oldest_at_ms is not None:
         yield f"oldest       {duration(max(0.0, time.time() - status.oldest_at_ms / 1000))} ago"
-    yield f"committed    {status.head:,} records ever; {status.duplicate_keys:,} are known again"
+    yield f"committed    {status.head:,} records ever; {status.duplicate_keys:,} remembered against duplicates"
     if status.quarantined:
         yield f"quarantined  {status.quarantined:,} records in damaged rows, set aside"
     if status.blockade:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from forwarders.settings import FileSettings, SensorSettings
 from gateway import config
 from gateway.config import Config, load, locate, parse_flag
-from gateway.config_errors import explain_errors
+from gateway.config_errors import _tables, explain_errors
 from kernel import Engine
 from pipeline.errors import ConfigError
 from pipeline.settings import SocketAddress
@@ -226,3 +227,25 @@ def test_any_octets_are_a_configuration_or_an_error(tmp_path_factory: pytest.Tem
         load(path, {"HOME": "/home/op"})
     except ConfigError:
         return
+
+
+def keys(model: type[BaseModel]) -> set[str]:
+    """Every key of a table and of those below it."""
+    return set(model.model_fields) | {key for field in model.model_fields.values() for table in _tables(field.annotation) for key in keys(table)}
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs/configuration.md"
+
+
+def test_every_key_is_documented() -> None:
+    text = DOCUMENT.read_text()
+    cells = " ".join(re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE))
+    headings = " ".join(re.findall(r"^##+ \[+(.*?)\]+", text, re.MULTILINE))
+    assert keys(Config) <= set(re.findall(r"[a-z_]+", cells + headings.replace(".", " ")))
+
+
+def test_the_documented_files_load(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text() + (DOCUMENT.parents[1] / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 2
+    for block in blocks:
+        assert load(write(tmp_path, block), {"HOME": "/home/op"}).forwarders
