@@ -147,8 +147,8 @@ def _text_kind(text: str) -> Kind:
 
 def _begins_message(line: bytes) -> bool:
     """Whether a line is a syslog message or begins a known payload; an octet count may stand before it."""
-    line = re.sub(rb"\A[1-9][0-9]{0,6} (?=<)", b"", line)
-    return bool(BEGINNING.match(line)) or parse_header(line).headed
+    behind_count = re.sub(rb"\A[1-9][0-9]{0,6} ", b"", line)
+    return any(BEGINNING.match(text) or parse_header(text).headed for text in (line, behind_count))
 
 
 def _encoding(head: bytes) -> str:
