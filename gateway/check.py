@@ -102,7 +102,7 @@ def examine(config: Config, source: Path | None, *, now: datetime | None = None)
     for check in CHECKS:
         try:
             found += check(subject)
-        except GatewayError as error:
+        except (GatewayError, OSError) as error:
             found.append(_finding(error))
     return tuple(found)
 
@@ -236,6 +236,8 @@ def check_receive_buffer(subject: Subject) -> Iterator[Finding]:
     syslog = subject.config.listeners.syslog
     if syslog is None or not syslog.udp:
         return
+    if not RMEM_MAX.exists():  # a container's network may not show it
+        return
     limit = int(RMEM_MAX.read_text(encoding="ascii"))
     if limit >= syslog.receive_buffer or _may_force():
         yield Finding(Level.OK, "listeners.syslog.receive_buffer", _mib(syslog.receive_buffer))
@@ -286,7 +288,9 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
-def _finding(error: GatewayError) -> Finding:
+def _finding(error: GatewayError | OSError) -> Finding:
+    if isinstance(error, OSError):
+        return Finding(Level.ERROR, str(error.filename or "system"), error.strerror or str(error))
     what, why, fix = (getattr(error, name, "") for name in ("what", "why", "fix"))
     return Finding(Level.ERROR, what or "check", why or str(error), fix)
 

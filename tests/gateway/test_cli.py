@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError, SpoolError
 
 ROOT = Path(__file__).parents[2]
 
-COMMANDS = [["run"], ["check"], ["explain"], ["spool", "status"], ["spool", "forget"]]
+COMMANDS = [["run"], ["check"], ["explain"], ["replay"], ["simulate", "syslog"], ["spool", "status"], ["spool", "forget"]]
 
 
 def test_the_version_is_the_distributions() -> None:
