@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 import trio
+
+EVERYBODY: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 ANSWERS: Final = 4096
 """Answers of the allow-list that are remembered."""

@@ -16,15 +16,13 @@ What each limit is for, and when to change it: docs/listeners/syslog.md.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from listeners.admission import EVERYBODY
 from pipeline.settings import Address, Duration, FilePath, Network, Settings, Size
 from wire.layouts.layout import Mode
-
-EVERYBODY: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 SMALLEST_MESSAGE: Final = 480
 """RFC 5424 section 6.1: what every receiver must take."""
