@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import orjson
 import pytest
@@ -20,9 +18,10 @@ from hypothesis import strategies as st
 from support.evtx_oracle import read_with_oracle
 from support.evtx_writer import DAMAGES, write_evtx
 from support.ocsf import check
+from support.replays import EVENTS, NOW_NS, replay
 
 from gateway.cli import main
-from gateway.replay import Replay, Summary, gather
+from gateway.replay import Summary
 from gateway.replay_files import SNIFFED, Found, Kind, Unreadable, find_files, sniff
 from gateway.replay_report import render_summary
 from gateway.simulate.events import REQUIRED_IDS, generate_events
@@ -32,24 +31,10 @@ from wire.event import WindowsEvent
 from wire.event_xml import encode_event
 from wire.layouts.detect import BY_NAME
 
-NOW_NS = 1_714_979_289_123_456_700
-ARRIVAL_NS = 1_714_979_300_000_000_000
-EVENTS = tuple(islice(generate_events(Random(23), lambda: NOW_NS, noise=0.3), 200))
 WANTED = Counter(event.event_id for event in EVENTS if event.event_id in REQUIRED_IDS)
 NOISE = Counter(event.event_id for event in EVENTS if event.event_id not in REQUIRED_IDS)
 XML = [encode_event(event) for event in EVENTS]
-NORMALIZER = Normalizer()
 ALL = Normalizer(keep_all=True)
-
-
-def replay(*paths: Path, normalizer: Normalizer = NORMALIZER, engine: Engine = Engine.NATIVE) -> tuple[list[dict[str, Any]], Summary, list[str]]:
-    output, lines = io.BytesIO(), list[str]()
-    run = Replay(normalizer, output, tell=lines.append, clock=lambda: ARRIVAL_NS, engine=engine)
-    summary = run.run(gather(paths)[0])
-    assert summary.reconciled
-    records = [orjson.loads(line) for line in output.getvalue().splitlines()]
-    assert len(records) == summary.normalized.total()
-    return records, summary, lines
 
 
 def syslog(events: Sequence[WindowsEvent], layout: str, header: bytes = b"<134>1 2024-05-06T07:08:09Z dc01 app - - - ") -> list[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 from support.evtx_writer import write_evtx
-from test_replay import EVENTS, NORMALIZER, replay
+from support.replays import EVENTS, replay
 
 from gateway.cli import main
 from gateway.cli.simulate import FORMATS
@@ -68,7 +68,7 @@ def test_what_is_sent_is_heard_and_understood(layout: str, framing: str, tmp_pat
     assert main(["simulate", "syslog", *arguments]) == 0
     (tmp_path / "heard.log").write_bytes(sink.close())
     sent = orjson.loads(capsys.readouterr().out)
-    _, summary, lines = replay(tmp_path, normalizer=NORMALIZER)
+    _, summary, lines = replay(tmp_path)
     assert lines == []
     assert (sent["sent"], summary.received, summary.rejected.total()) == (150, 150, 0)
     assert summary.normalized + summary.filtered == sent["by_event_id"]
