@@ -17,7 +17,7 @@ _NO_CLOCK: Final = "make the forwarder write the event's own time, with millisec
 FIXES: Final[dict[tuple[str, str], str]] = {
     # nothing recognized
     ("unknown-format", ""): "send Windows events as event XML (NXLog to_xml, Winlogbeat include_xml), or in the Splunk, QRadar, CEF, LEEF, Snare or RSA layout",
-    ("not-a-windows-event", "cef"): "only CEF of the Microsoft Windows device product is mapped: send this device's other events elsewhere",
+    ("not-a-windows-event", "cef"): "only Windows events are mapped, whose signature is PROVIDER:EVENT-ID: send this device's other events elsewhere",
     ("not-a-windows-event", "leef"): "only LEEF of Microsoft Windows is mapped: send this device's other events elsewhere",
     ("not-a-windows-event", "qradar"): "AgentDevice has to be WindowsLog: forward the Windows log source alone",
     ("event-not-in-layout", ""): "this layout carries event 4776 alone: forward the others in the Splunk or QRadar layout, or as event XML",
@@ -39,7 +39,7 @@ FIXES: Final[dict[tuple[str, str], str]] = {
     ("wincollect", ""): "WinCollect's times are whole seconds: forward these events from another log source, with TimeGenerated in milliseconds",
     ("syslog-header", "cef"): "send CEF without a syslog header before CEF:0",
     ("bad-extension", "cef"): "write key=value pairs separated by one space, and escape = and \\ inside values",
-    ("duplicate-key", ""): "write each key once: of several the last one counts",
+    ("duplicate-key", ""): "write each key once: of several only one is read",
     ("too-many-keys", ""): _LEAN_JSON,
     ("too-many-names", ""): _LEAN_JSON,
     # times

@@ -19,8 +19,9 @@ Custom strings are found by their label, never by their number. Only 4776 is doc
 how ArcSight uses those keys. What no column names is data under its key or label, so nothing is lost.
 
 Strict mode wants all six keys and both labels, and no syslog header (`syslog-header`). Lenient mode takes a header, the provider from the
-signature, CEF's calendar time, and a result code whose label was translated (`localised-text`). A message of another vendor, or whose signature isn't
-`provider:ID`, is `not-a-windows-event`. Refusals: those, `wire.cef`'s and `wire.layouts.envelope`'s.
+signature, CEF's calendar time, and a result code whose label was translated (`localised-text`). A message whose signature isn't `provider:ID` is
+`not-a-windows-event`; the vendor decides nothing, since relays that write CEF anew put their own name there. Refusals: those, `wire.cef`'s and
+`wire.layouts.envelope`'s.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ from wire.providers import canonical_provider
 
 DOCUMENT: Final = "Microsoft Defender for Identity, SIEM events, HP ArcSight"
 
-VENDOR: Final = "microsoft"
 SIGNATURE: Final = re.compile(r"([^\r\n]{1,256}):([0-9]{1,10})")
 STRICTLY_REQUIRED: Final = ("externalId", "rt", "cat", "shost", "dhost", "duser")
 REQUIRED: Final = ("externalId", "rt", "cat", "dhost")
@@ -110,7 +110,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     text, warnings = decode_payload(payload)
     message = parse_cef(text.strip(WHITE_SPACE))
     signature = SIGNATURE.fullmatch(message.signature)
-    if message.vendor.lower() != VENDOR or signature is None:
+    if signature is None:
         raise MessageError("not-a-windows-event", document=DOCUMENT, detail=f"{message.vendor}|{message.product}|{message.signature}"[:64])
     values, leftover = _values(message)
     for key in STRICTLY_REQUIRED if strict else REQUIRED:
