@@ -77,29 +77,32 @@ class Intake:
         self._empty.set()
         self._closed = False
 
-    async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None) -> Receipt:
+    async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None, keep_rejects: bool = False) -> Receipt:
         """Hand a batch in; waits while this listener's share is full.
 
         Args:
             batch: what a normalizer made of one Frames. One without records needs no commit: it is counted, and its receipt is settled.
             bookmark: what becomes true with the batch, in the same transaction.
+            keep_rejects: whether its rejects are stored with it.
 
         Raises:
             SpoolError: the intake has closed; nothing was counted.
         """
         share = self._shares.setdefault(batch.origin.listener, _Share())
-        octets = len(batch.records) + SUBMISSION_OCTETS
+        octets = len(batch.records) + SUBMISSION_OCTETS + len(bookmark.fragment or b"" if bookmark else b"")
+        if keep_rejects:
+            octets += sum(len(reject.raw) for reject in batch.rejects)
         async with share.door:
             while share.octets and share.octets + octets > self._share_octets and not self._closed:
                 await share.room.wait()
         if self._closed:
             raise SpoolError("intake", "closed")
         receipt = Receipt()
-        if not batch.index and bookmark is None:
+        if not batch.index and bookmark is None and not (keep_rejects and batch.rejects):
             self._account(batch, duplicates=0)
             receipt.settle()
             return receipt
-        waiting = _Waiting(Submission(batch, bookmark), receipt, octets)
+        waiting = _Waiting(Submission(batch, bookmark, keep_rejects), receipt, octets)
         share.queue.append(waiting)
         share.octets += octets
         self._unsettled[receipt] = waiting

@@ -54,6 +54,7 @@ class Metrics:
         self.spool_full: Final = gauge("spool_full", "1 while the spool takes nothing in.")
         self.duplicate_keys: Final = gauge("duplicate_keys", "Keys in the duplicate table.")
         self.duplicate_keys_evicted: Final = counter("duplicate_keys_evicted", "Keys that left the duplicate table because it was full.")
+        self.rejects_dropped: Final = counter("rejects_dropped", "Stored rejects that left to make room for newer ones.")
         self.quarantined: Final = counter("quarantined", "Records set aside because their row in the spool was damaged.")
         # the destinations
         self.delivered: Final = counter("delivered", "Records a destination took.", "destination")

@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import trio
@@ -47,20 +47,33 @@ class Bookmark:
     subscription, client:  whose.
     fragment:              what the peer sent, opaque; None leaves the kept one and only records the sign of life.
     seen_at_ms:            when it was heard, ms since the Unix epoch.
+    address:               where from.
+    events:                whether it came with events; a heartbeat otherwise.
+    gaps:                  how often the peer said in it that it began anew at a position of its own.
+    record_ids:            the highest EventRecordID in it, by (computer, channel).
     """
 
     subscription: str
     client: str
     fragment: bytes | None
     seen_at_ms: int
+    address: str = ""
+    events: bool = False
+    gaps: int = 0
+    record_ids: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One batch on its way into the spool, with the bookmark that becomes true with it."""
+    """One batch on its way into the spool.
+
+    bookmark:      becomes true with it.
+    keep_rejects:  whether its rejects are stored too.
+    """
 
     batch: Batch
     bookmark: Bookmark | None = None
+    keep_rejects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
