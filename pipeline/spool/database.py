@@ -1,0 +1,194 @@
+"""The spool's SQLite file: its tables, the SQLite versions that are trusted with it, and how it is opened.
+
+WAL with `synchronous=FULL`: a commit is on stable storage when it returns. One connection writes and checkpoints; all others only read. That is also what
+SQLite's WAL-reset bug needs to be harmless (https://sqlite.org/wal.html#the_wal_reset_bug: a checkpoint racing a write of another connection can lose committed
+transactions), and a SQLite that has it is refused all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from pipeline.errors import SpoolError
+from pipeline.spool.sources import SOURCE_TABLES
+from pipeline.spool.spool import SpoolDamagedError
+
+FILE_NAME: Final = "spool.sqlite"
+APPLICATION_ID: Final = 0x54494447  # "TIDG"
+SCHEMA_VERSION: Final = 1
+PAGE_OCTETS: Final = 8192
+BUSY_MS: Final = 2000
+
+HEADERS: Final = (b"SQLite format 3\x00\x20\x00\x02\x02\x00\x40\x20\x20", b"SQLite format 3\x00\x20\x00\x01\x01\x00\x40\x20\x20")
+"""How every file of ours begins: PAGE_OCTETS, and write-ahead logging or not yet (SQLite file format, section 1.3)."""
+
+FIXED_SQLITE: Final = (3, 51, 3)
+BACKPORTS: Final = {(3, 44): 6, (3, 50): 7}
+"""Release lines older than FIXED_SQLITE, and the first patch of each that has the correction."""
+
+TABLES: Final = """
+CREATE TABLE head (            -- one row
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    schema INTEGER NOT NULL,           -- user_version once more, to tell a newer schema from a damaged header
+    number INTEGER NOT NULL,           -- that the next record gets
+    octets INTEGER NOT NULL,           -- of all rows ever stored
+    quarantined INTEGER NOT NULL,      -- records set aside, ever
+    checksum INTEGER NOT NULL          -- CRC-32 of the three
+) STRICT;
+CREATE TABLE rows (
+    number INTEGER PRIMARY KEY,        -- of its first record
+    records INTEGER NOT NULL,
+    before INTEGER NOT NULL,           -- octets of all rows ever stored before it
+    octets INTEGER NOT NULL,           -- of entries and body
+    body_octets INTEGER NOT NULL,      -- of the body, decompressed
+    entries_octets INTEGER NOT NULL,   -- of the entries, decompressed
+    kept_at_ms INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,         -- CRC-32 of the columns above, the entries and the body
+    entries BLOB NOT NULL,             -- the index, compressed
+    body BLOB NOT NULL                 -- the records, compressed
+) STRICT;
+CREATE TABLE keys (
+    number INTEGER PRIMARY KEY,        -- of the commit's first record
+    kept_at_ms INTEGER NOT NULL,
+    keys BLOB NOT NULL                 -- 16 octets a record
+) STRICT;
+CREATE TABLE consumers (
+    name TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    state BLOB NOT NULL,               -- its destination's, opaque
+    lost INTEGER NOT NULL,
+    removed_at_ms INTEGER,             -- when it was first missing from the configuration
+    checksum INTEGER NOT NULL          -- CRC-32 of the columns above
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY,
+    consumer TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    uid BLOB NOT NULL,
+    parked_at_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    record BLOB NOT NULL
+) STRICT;
+CREATE TABLE quarantine (
+    number INTEGER PRIMARY KEY,
+    records INTEGER NOT NULL,
+    found_at_ms INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    entries BLOB,
+    body BLOB
+) STRICT;
+INSERT INTO head VALUES (1, 1, 0, 0, 0, 0);
+"""
+
+
+def check_sqlite(version: str) -> None:
+    """Refuse a SQLite with the WAL-reset bug.
+
+    Raises:
+        SpoolError: `version` has it.
+    """
+    release = tuple(int(part) for part in version.split(".")[:3])
+    if release >= FIXED_SQLITE or (release[:2] in BACKPORTS and release[2] >= BACKPORTS[release[0], release[1]]):
+        return
+    raise SpoolError(f"SQLite {version}", "it can lose committed records (WAL-reset bug)", "install apsw 3.51.3 or newer")
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn SQLite's errors into ours, in this one place."""
+    try:
+        yield
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:  # our SQL is right, so it's the tables that are wrong
+        raise SpoolDamagedError(what, f"the file is damaged ({error})", "start Tidegate again: what can be read is saved") from error
+    except apsw.FullError as error:
+        raise SpoolError(what, "the disk is full", "free space on the file system of [gateway] state_dir") from error
+    except apsw.ReadOnlyError as error:
+        raise SpoolError(
+            what, "it can't be written to", "give Tidegate's user a state directory it can write to, on a file system that isn't read-only"
+        ) from error
+    except apsw.Error as error:
+        raise SpoolError(what, f"SQLite says {error}", "look at the disk and the permissions of [gateway] state_dir") from error
+
+
+def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """The one connection that writes; makes the file and its tables where they are missing.
+
+    Args:
+        path: of the database.
+        vfs: SQLite's file layer, the system's unless a test brings its own.
+
+    Raises:
+        SpoolError: it can't be opened, or a newer Tidegate wrote it.
+        SpoolDamagedError: it isn't a readable database.
+    """
+    check_sqlite(apsw.sqlite_lib_version())
+    _check_header(path)
+    with translated(f"spool {path}"):
+        connection = apsw.Connection(str(path), vfs=vfs)
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            connection.pragma("page_size", PAGE_OCTETS)
+            _log_ahead(connection, path)
+            connection.pragma("synchronous", "full")
+            connection.pragma("wal_autocheckpoint", 0)
+            connection.pragma("trusted_schema", 0)
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        path.chmod(0o600)
+        return connection
+
+
+def _log_ahead(connection: apsw.Connection, path: Path) -> None:
+    if connection.pragma("journal_mode", "wal") != "wal":
+        raise SpoolError(f"spool {path}", "its file system can't do write-ahead logging", "put [gateway] state_dir on a local file system")
+
+
+def _check_header(path: Path) -> None:
+    """SQLite would take a damaged header for a database that is read-only, or not one at all."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(HEADERS[0]))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SpoolError(f"spool {path}", error.strerror or str(error), "give Tidegate's user a state directory it can read") from error
+    if header and header not in HEADERS:
+        raise SpoolDamagedError(f"spool {path}", "its header is damaged")
+
+
+def _migrate(connection: apsw.Connection, path: Path) -> None:
+    version = connection.pragma("user_version")
+    if version > SCHEMA_VERSION:
+        if connection.execute("SELECT schema FROM head").get != version:
+            raise SpoolDamagedError(f"spool {path}", "its header is damaged")
+        raise SpoolError(
+            f"spool {path}", f"a newer Tidegate wrote it (schema {version}, this one knows {SCHEMA_VERSION})", "run that version, or set another state_dir"
+        )
+    if version == 0:
+        with connection:
+            connection.execute(TABLES + SOURCE_TABLES)
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", SCHEMA_VERSION)
+
+
+def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """A connection that only reads.
+
+    Raises:
+        SpoolError: there is no spool, or it can't be opened.
+    """
+    with translated(f"spool {path}"):
+        try:
+            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        except apsw.CantOpenError as error:
+            raise SpoolError(f"spool {path}", "there is none, or it can't be read", "name the configuration of a gateway that has run") from error
+        connection.set_busy_timeout(BUSY_MS)
+        return connection

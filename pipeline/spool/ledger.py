@@ -1,0 +1,352 @@
+"""The writing half of the spool: one transaction after the other on the one connection that writes, blocking, with no task or clock.
+
+A transaction takes a group of batches, the cursors and whatever else waits, and makes all of it durable or nothing. What it decided comes back as an
+Outcome; what the ledger itself remembers (head, duplicates) changes only behind a successful commit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import apsw
+
+from pipeline.model import Entry
+from pipeline.spool.composition import ComposedRow, compose
+from pipeline.spool.cursors import SAVE_CURSOR, SELECT_CURSORS, StoredCursor, parse_cursor
+from pipeline.spool.duplicates import Chunk, DuplicateTable
+from pipeline.spool.row import Row
+from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
+from pipeline.spool.sources import SourceTables
+from pipeline.spool.spool import Blockade, Submission
+from pipeline.spool.stored_row import INSERT, Damaged, encode_row, read_row
+
+CHECKPOINT_PAGES: Final = 2048
+PRUNE_ROWS: Final = 256  # per transaction: freeing a whole spool at once would fill the write-ahead log
+
+SELECT_HEAD: Final = "SELECT number, octets, quarantined, checksum FROM head"
+SAVE_HEAD: Final = "UPDATE head SET (number, octets, quarantined, checksum) = (?, ?, ?, ?)"
+STANDS_IN: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1"
+STANDS_BEFORE: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number > ? ORDER BY number LIMIT 1"
+PRUNE: Final = "DELETE FROM rows WHERE number IN (SELECT number FROM rows WHERE number < ? ORDER BY number LIMIT ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the log got.
+
+    number:       that the next record gets.
+    octets:       of all rows ever stored.
+    quarantined:  records set aside, ever.
+    """
+
+    number: int
+    octets: int
+    quarantined: int
+
+    def line(self) -> tuple[int, int, int, int]:
+        """Its columns, in the order of SELECT_HEAD."""
+        columns = (self.number, self.octets, self.quarantined)
+        return (*columns, zlib.crc32(repr(columns).encode()) if any(columns) else 0)
+
+
+def parse_head(line: Sequence[object]) -> Head:
+    """A line of SELECT_HEAD.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    head = Head(*line[:-1])  # type: ignore[arg-type]  # a damaged line may hold anything; the checksum knows
+    if head.line() != tuple(line):
+        raise ValueError("the head's checksum")
+    return head
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that a destination refused for good (`dead_letters`)."""
+
+    consumer: str
+    number: int
+    uid: bytes
+    reason: str
+    detail: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A consumer in the spool's eyes.
+
+    claimed:  number behind the records it was last handed: what drop-oldest may not count as lost, since it may yet be delivered.
+    dirty:    whether its line has to be written.
+    """
+
+    stored: StoredCursor
+    consumer: Consumer | None
+    claimed: int
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one transaction makes durable.
+
+    group:      batches and bookmarks.
+    standings:  every consumer that has a place.
+    forgotten:  consumers whose place is given up.
+    letters:    records parked.
+    damaged:    rows that couldn't be read.
+    now_ms:     wall clock.
+    """
+
+    group: Sequence[Submission]
+    standings: Sequence[Standing]
+    forgotten: Sequence[str]
+    letters: Sequence[DeadLetter]
+    damaged: Sequence[Damaged]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a consumer is behind: octets of rows, and when the oldest of them was committed."""
+
+    octets: int = 0
+    oldest_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a transaction came to.
+
+    duplicates:   per submission.
+    fresh:        the new rows, as they would be read.
+    moved:        cursors that drop-oldest moved.
+    lags:         of every consumer.
+    head:         after it.
+    octets:       of the rows there are.
+    evicted:      duplicate keys that left before their time.
+    known:        duplicate keys remembered.
+    blockade:     why nothing more is taken in.
+    more:         whether there are rows left that nobody needs.
+    dropped:      stored rejects that left to make room.
+    """
+
+    duplicates: tuple[int, ...]
+    fresh: tuple[Row, ...]
+    moved: tuple[StoredCursor, ...]
+    lags: Mapping[str, Lag]
+    head: Head
+    octets: int
+    evicted: int
+    known: int
+    blockade: Blockade | None
+    more: bool
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a ledger found when it was opened.
+
+    cursors:  every consumer's line.
+    parked:   dead letters by consumer.
+    oldest:   number of the oldest record there is; the head where there is none.
+    """
+
+    cursors: tuple[StoredCursor, ...]
+    parked: Mapping[str, int]
+    oldest: int
+
+
+class Ledger:
+    """The writer.
+
+    Args:
+        connection: from `database.open_writer`.
+        settings: of the spool.
+
+    Raises:
+        apsw.Error: what is stored can't be read.
+        ValueError, TypeError: what is stored is damaged.
+    """
+
+    def __init__(self, connection: apsw.Connection, settings: SpoolSettings) -> None:
+        self._connection, self._settings = connection, settings
+        self._wal_pages = 0
+        self._sources: Final = SourceTables(connection)
+        connection.set_wal_hook(self._count_wal_pages)
+        self.head = parse_head(connection.execute(SELECT_HEAD).get)
+        self.restored: Final = Restored(
+            tuple(parse_cursor(line) for line in connection.execute(SELECT_CURSORS)),
+            dict(connection.execute("SELECT consumer, count(*) FROM dead_letters GROUP BY consumer")),
+            self._oldest(),
+        )
+        self._known = DuplicateTable(settings.duplicates.max, int(settings.duplicates.keep * 1000))
+        self._known.load(Chunk(*line) for line in connection.execute("SELECT number, kept_at_ms, keys FROM keys ORDER BY number"))
+
+    def _oldest(self) -> int:
+        first = self._connection.execute("SELECT number FROM rows ORDER BY number LIMIT 1").get
+        return self.head.number if first is None else first
+
+    def transact(self, work: Work) -> Outcome:
+        """Make `work` durable.
+
+        Raises:
+            apsw.Error: nothing of it was stored.
+        """
+        connection = self._connection
+        self._checkpoint_if_due()
+        composition = compose([submission.batch for submission in work.group], self._known.__contains__)
+        chunk = Chunk(self.head.number, work.now_ms, composition.keys)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            leaving, evicted = self._store_keys(chunk)
+            head, fresh = self._store_rows(composition.rows, work)
+            head = self._quarantine(head, work)
+            dropped = self._sources.save(work.group, work.now_ms)
+            connection.executemany(
+                "INSERT INTO dead_letters (consumer, number, uid, parked_at_ms, reason, detail, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ((letter.consumer, letter.number, letter.uid, work.now_ms, letter.reason, letter.detail, letter.record) for letter in work.letters),
+            )
+            moved, lags = self._settle_cursors(work, head)
+            standing = {standing.stored.name: standing.stored for standing in work.standings} | {line.name: line for line in moved}
+            more = self._prune(min((line.cursor for line in standing.values()), default=head.number), head)
+            octets = self._octets(head)
+            if head != self.head:
+                connection.execute(SAVE_HEAD, head.line())
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.head = head
+        self._known.drop(leaving)
+        if chunk.keys:
+            self._known.add(chunk)
+        self._checkpoint_if_due()
+        blockade = self._blockade(work.standings, standing, lags, octets)
+        return Outcome(composition.duplicates, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped)
+
+    def _store_keys(self, chunk: Chunk) -> tuple[tuple[Chunk, ...], int]:
+        leaving, evicted = self._known.outgrown(len(chunk), chunk.kept_at_ms)
+        self._connection.executemany("DELETE FROM keys WHERE number = ?", ((old.number,) for old in leaving))
+        if chunk.keys:
+            self._connection.execute("INSERT INTO keys (number, kept_at_ms, keys) VALUES (?, ?, ?)", (chunk.number, chunk.kept_at_ms, chunk.keys))
+        return leaving, evicted
+
+    def _store_rows(self, rows: Iterable[ComposedRow], work: Work) -> tuple[Head, tuple[Row, ...]]:
+        number, octets, fresh = self.head.number, self.head.octets, []
+        for row in rows:
+            end = number + len(row.index)
+            if work.standings:  # rows that nobody reads would go in the same transaction
+                stored = encode_row(row, number=number, before=octets, kept_at_ms=work.now_ms)
+                self._connection.execute(INSERT, stored)
+                octets += stored.octets
+                fresh.append(Row(row.records, row.index, range(number, end), end))
+            number = end
+        return replace(self.head, number=number, octets=octets), tuple(fresh)
+
+    def _quarantine(self, head: Head, work: Work) -> Head:
+        """Set damaged rows aside, with what can be had of them; one that can't be moved stays until it is pruned."""
+        for number, end, why in work.damaged:
+            if self._connection.execute("SELECT 1 FROM quarantine WHERE number = ?", (number,)).get:
+                continue
+            note = (number, end - number, work.now_ms, why)
+            try:
+                with self._connection:
+                    self._connection.execute("INSERT INTO quarantine SELECT ?1, ?2, ?3, ?4, entries, body FROM rows WHERE number = ?1", note)
+                    self._connection.execute("DELETE FROM rows WHERE number = ?", (number,))
+            except apsw.CorruptError:
+                self._connection.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?, NULL, NULL)", note)
+            head = replace(head, quarantined=head.quarantined + end - number)
+        return head
+
+    def _settle_cursors(self, work: Work, head: Head) -> tuple[tuple[StoredCursor, ...], dict[str, Lag]]:
+        """Write what changed, and let those move on that drop rather than block."""
+        moved, lags = [], {}
+        for standing in work.standings:
+            line, lag = standing.stored, self._lag(standing.stored.cursor, head)
+            consumer = standing.consumer
+            if consumer is not None and consumer.on_full is OnFull.DROP_OLDEST and lag.octets >= self._limit(consumer):
+                line = self._drop_oldest(standing, consumer, head)
+                if line != standing.stored:
+                    moved.append(line)
+                    lag = self._lag(line.cursor, head)
+            if standing.dirty or line != standing.stored:
+                self._connection.execute(SAVE_CURSOR, line.line())
+            lags[line.name] = lag
+        self._connection.executemany("DELETE FROM consumers WHERE name = ?", ((name,) for name in work.forgotten))
+        self._connection.executemany("DELETE FROM dead_letters WHERE consumer = ?", ((name,) for name in work.forgotten))
+        return tuple(moved), lags
+
+    def _limit(self, consumer: Consumer) -> int:
+        return min(consumer.quota or self._settings.max_bytes, self._settings.max_bytes)
+
+    def _lag(self, cursor: int, head: Head) -> Lag:
+        if cursor >= head.number:
+            return Lag()
+        for query in (STANDS_IN, STANDS_BEFORE):
+            for before, kept_at_ms, end in self._connection.execute(query, (cursor,)):
+                if end > cursor:
+                    return Lag(head.octets - before, kept_at_ms)
+        return Lag()
+
+    def _drop_oldest(self, standing: Standing, consumer: Consumer, head: Head) -> StoredCursor:
+        """Move past whole rows until the lag is below the limit, counting what is lost to this consumer; the newest row always stays."""
+        line = standing.stored
+        cursor, lost, limit = line.cursor, line.lost, self._limit(consumer)
+        newest = self._connection.execute("SELECT number FROM rows ORDER BY number DESC LIMIT 1").get
+        while newest is not None and cursor < newest and self._lag(cursor, head).octets >= limit:
+            row = read_row(self._connection, cursor, head.number)
+            if row is None:
+                break
+            if isinstance(row, Row):
+                wants, unclaimed = consumer.wants or _everything, max(cursor, standing.claimed)
+                lost += sum(number >= unclaimed and wants(entry) for number, entry in zip(row.numbers, row.index, strict=True))
+            cursor = row.end
+        return replace(line, cursor=cursor, lost=lost)
+
+    def _prune(self, tail: int, head: Head) -> bool:
+        """Delete rows that everybody has passed: all before the one that holds record `tail`."""
+        if tail < head.number:
+            tail = self._connection.execute("SELECT number FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1", (tail,)).get or 0
+        self._connection.execute(PRUNE, (tail, PRUNE_ROWS))
+        return self._connection.changes() == PRUNE_ROWS
+
+    def _octets(self, head: Head) -> int:
+        before = self._connection.execute("SELECT before FROM rows ORDER BY number LIMIT 1").get
+        return 0 if before is None else head.octets - before
+
+    def _blockade(self, standings: Sequence[Standing], lines: Mapping[str, StoredCursor], lags: Mapping[str, Lag], octets: int) -> Blockade | None:
+        for standing in standings:
+            consumer = standing.consumer
+            if consumer is not None and consumer.on_full is OnFull.BLOCK and lags[consumer.name].octets >= self._limit(consumer) and consumer.quota:
+                return Blockade(consumer.name, f"its quota of {consumer.quota} octets is full")
+        if octets < self._settings.max_bytes:
+            return None
+        slowest = min(lines.values(), key=lambda line: line.cursor)
+        return Blockade(slowest.name, f"the spool's {self._settings.max_bytes} octets are full")
+
+    def _count_wal_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint_if_due(self) -> None:
+        """Move the write-ahead log into the database. Failing is no harm: it grows until the disk refuses a commit, and that one says so."""
+        if self._wal_pages >= CHECKPOINT_PAGES:
+            try:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError):
+                return
+
+    def close(self) -> None:
+        """Checkpoint and let go of the file."""
+        self._connection.close()
+
+
+def _everything(_entry: Entry) -> bool:
+    return True

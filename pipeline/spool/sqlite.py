@@ -1,0 +1,388 @@
+"""SqliteSpool: the embedded spool, the async face of its ledger.
+
+The event loop owns what changes between commits (cursors, dead letters, damaged rows that were met). A transaction takes a snapshot of it to a worker
+thread and brings back what it decided. Rows just committed stay in memory for a while, so that destinations which keep up never read the disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import apsw
+import trio
+
+from pipeline.errors import DeliveryError, SpoolError
+from pipeline.metrics import Metrics
+from pipeline.model import Origin, Reject
+from pipeline.spool.cursors import Cursor, restore_cursors
+from pipeline.spool.database import FILE_NAME, open_reader, translated
+from pipeline.spool.ledger import DeadLetter, Ledger, Outcome, Standing, Work
+from pipeline.spool.lock import StateLock, lock_state
+from pipeline.spool.row import Row
+from pipeline.spool.salvage import Salvaged, mark_damaged, open_ledger
+from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
+from pipeline.spool.sources import SourceStatus, read_bookmarks, read_rejects, read_sources
+from pipeline.spool.spool import Blockade, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
+from pipeline.spool.status import read_status
+from pipeline.spool.stored_row import Damaged, read_row
+
+Answer = TypeVar("Answer")
+
+RECENT_OCTETS: Final = 16 << 20
+MAX_STATE_OCTETS: Final = 4096
+MAX_DETAIL: Final = 1024
+MAX_DEAD_LETTERS: Final = 10_000  # per consumer; then its destination waits for the operator
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def open_spool(
+    state_dir: Path,
+    settings: SpoolSettings,
+    consumers: Sequence[Consumer],
+    metrics: Metrics,
+    *,
+    clock_ms: Callable[[], int] = wall_clock_ms,
+    vfs: str | None = None,
+) -> SqliteSpool:
+    """Lock a state directory and open its spool, making both where they are missing. Blocks: for a second per GiB at worst, longer when it salvages.
+
+    Args:
+        state_dir: of one gateway.
+        settings: [spool].
+        consumers: every configured forwarder.
+        metrics: registry whose spool counters and gauges move here.
+        clock_ms: wall clock, ms since the Unix epoch.
+        vfs: SQLite's file layer, the system's unless a test brings its own.
+
+    Raises:
+        SpoolError: another process holds the directory, the disk refuses, or a newer Tidegate wrote it. Never for damage.
+    """
+    lock = lock_state(state_dir)
+    try:
+        ledger, salvaged = open_ledger(state_dir, settings, vfs)
+        reader = open_reader(state_dir / FILE_NAME, vfs)
+    except BaseException:
+        lock.release()
+        raise
+    return SqliteSpool(OpenFiles(state_dir, lock, ledger, reader, salvaged), settings, consumers, metrics, clock_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """A state directory in use: its lock, the connection that writes and the one that reads, and what had to be saved to open them."""
+
+    state_dir: Path
+    lock: StateLock
+    ledger: Ledger
+    reader: apsw.Connection
+    salvaged: Salvaged | None
+
+    def close(self) -> None:
+        """Let go of everything, the lock last."""
+        self.reader.close()
+        self.ledger.close()
+        self.lock.release()
+
+
+class SqliteSpool:
+    """The spool of one state directory; made by `open_spool`.
+
+    work:      see Spool.
+    salvaged:  what had to be saved from a damaged file to open it; None normally.
+    """
+
+    def __init__(
+        self,
+        files: OpenFiles,
+        settings: SpoolSettings,
+        consumers: Sequence[Consumer],
+        metrics: Metrics,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._files, self._ledger, self._path = files, files.ledger, files.state_dir / FILE_NAME
+        self._settings, self._metrics, self._clock_ms, self.salvaged = settings, metrics, clock_ms, files.salvaged
+        ledger = files.ledger
+        self._head = ledger.head
+        self._cursors: Final = restore_cursors(
+            ledger.restored.cursors,
+            consumers,
+            oldest=ledger.restored.oldest,
+            head=self._head.number,
+            now_ms=clock_ms(),
+            all_from_oldest=files.salvaged is not None,
+        )
+        self._parked: Final = Counter(ledger.restored.parked)
+        self._letters: list[DeadLetter] = []
+        self._damaged: dict[int, Damaged] = {}
+        self._forgotten: set[str] = set()
+        self._recent: Final[OrderedDict[int, Row]] = OrderedDict()
+        self._recent_octets = 0
+        self._more_to_prune = True
+        self._grown = trio.Event()
+        self._blockade: Blockade | None = None
+        self._writing: Final = trio.Lock()
+        self._reading: Final = trio.Lock()
+        self._threads: Final = trio.CapacityLimiter(2)  # one writes, one reads
+        self.work: Final = Signal()
+        self.work.set()
+        for cursor in self._cursors.values():
+            metrics.lag_seconds.labels(cursor.name).set_function(partial(self._lag_seconds, cursor))
+            metrics.lost.labels(cursor.name)
+
+    @property
+    def blockade(self) -> Blockade | None:
+        return self._blockade
+
+    def position(self, consumer: str) -> Position:
+        stored = self._cursors[consumer].stored
+        return Position(stored.cursor, stored.state)
+
+    async def commit(self, group: Sequence[Submission]) -> tuple[int, ...]:
+        async with self._writing:
+            work = self._snapshot(group)
+            if not (group or work.letters or work.damaged or work.forgotten or self._more_to_prune or any(standing.dirty for standing in work.standings)):
+                return ()
+            try:
+                outcome = await self._transact(work)
+            except SpoolDamagedError:
+                raise
+            except SpoolError as error:
+                if group:  # what destinations took may free the room that the group needs
+                    rest = replace(work, group=())
+                    with suppress(SpoolError):
+                        self._apply(rest, await self._transact(rest))
+                self._block(Blockade("", str(error)))
+                raise
+            self._apply(work, outcome)
+            return outcome.duplicates
+
+    def _snapshot(self, group: Sequence[Submission]) -> Work:
+        now_ms = self._clock_ms()
+        for cursor in list(self._cursors.values()):
+            removed_at_ms = cursor.stored.removed_at_ms
+            if removed_at_ms is not None and now_ms - removed_at_ms > self._settings.keep_removed * 1000:
+                self._forget(cursor.name)
+        standings = [Standing(cursor.stored, cursor.consumer, cursor.claimed, cursor.dirty) for cursor in self._cursors.values()]
+        return Work(group, standings, tuple(self._forgotten), tuple(self._letters), tuple(self._damaged.values()), now_ms)
+
+    async def _transact(self, work: Work) -> Outcome:
+        def transact() -> Outcome:
+            with translated(f"spool {self._path}"):
+                return self._ledger.transact(work)
+
+        started = trio.current_time()
+        try:
+            outcome = await trio.to_thread.run_sync(transact, limiter=self._threads)
+        except SpoolDamagedError:
+            mark_damaged(self._files.state_dir)
+            raise
+        self._metrics.commits.inc()
+        self._metrics.commit_seconds.observe(trio.current_time() - started)
+        return outcome
+
+    def _apply(self, work: Work, outcome: Outcome) -> None:
+        """Take over what a transaction made durable."""
+        for standing in work.standings:
+            cursor = self._cursors[standing.stored.name]
+            if cursor.stored == standing.stored:
+                cursor.dirty = False
+        for line in outcome.moved:
+            cursor = self._cursors[line.name]
+            before = next(standing.stored for standing in work.standings if standing.stored.name == line.name)
+            self._metrics.lost.labels(line.name).inc(line.lost - before.lost)
+            newer = cursor.stored != before
+            cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, line.cursor), lost=cursor.stored.lost + line.lost - before.lost)
+            cursor.dirty = newer
+        for name, lag in outcome.lags.items():
+            self._cursors[name].oldest_at_ms = lag.oldest_at_ms
+            self._metrics.lag_bytes.labels(name).set(lag.octets)
+        self._letters = self._letters[len(work.letters) :]
+        self._forgotten.difference_update(work.forgotten)
+        for damaged in work.damaged:
+            self._damaged.pop(damaged.number, None)
+        self._metrics.quarantined.inc(outcome.head.quarantined - self._head.quarantined)
+        self._metrics.committed.inc(outcome.head.number - self._head.number)
+        self._metrics.spool_bytes.set(outcome.octets)
+        self._metrics.duplicate_keys.set(outcome.known)
+        self._metrics.duplicate_keys_evicted.inc(outcome.evicted)
+        self._metrics.rejects_dropped.inc(outcome.dropped)
+        self._more_to_prune = outcome.more
+        if outcome.more:
+            self.work.set()
+        self._remember(outcome.fresh)
+        self._block(outcome.blockade)
+        grown = outcome.head.number > self._head.number
+        self._head = outcome.head
+        if grown:
+            self._grown.set()
+            self._grown = trio.Event()
+
+    def _block(self, blockade: Blockade | None) -> None:
+        self._blockade = blockade
+        self._metrics.spool_full.set(blockade is not None)
+
+    def _remember(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._recent[row.numbers[0]] = row
+            self._recent_octets += len(row.records)
+        while self._recent_octets > RECENT_OCTETS:
+            self._recent_octets -= len(self._recent.popitem(last=False)[1].records)
+
+    async def read(self, consumer: str) -> Row | None:
+        cursor = self._cursors[consumer]
+        if cursor.consumer is not None and cursor.consumer.on_full is OnFull.DROP_OLDEST:
+            async with self._writing:  # a transaction that may drop has to know what was handed out
+                return await self._read(cursor)
+        return await self._read(cursor)
+
+    async def _read(self, cursor: Cursor) -> Row | None:
+        while (at := cursor.stored.cursor) < (head := self._head.number):
+            row = self._recent.get(at) or await self._fetch(at, head)
+            if isinstance(row, Row):
+                cursor.claimed = row.end
+                return row if row.numbers[0] >= at else row.split(at - row.numbers[0])[1]
+            if row is not None:
+                self._damaged[row.number] = row
+            self._move(cursor, head if row is None else row.end, cursor.stored.state)
+        return None
+
+    async def _fetch(self, at: int, head: int) -> Row | Damaged | None:
+        def fetch() -> Row | Damaged | None:
+            with translated(f"spool {self._path}"):
+                return read_row(self._files.reader, at, head)
+
+        async with self._reading:
+            try:
+                return await trio.to_thread.run_sync(fetch, limiter=self._threads)
+            except SpoolDamagedError:
+                mark_damaged(self._files.state_dir)
+                raise
+
+    async def wait_for_more(self, consumer: str) -> None:
+        cursor = self._cursors[consumer]
+        while cursor.stored.cursor >= self._head.number:
+            await self._grown.wait()
+
+    def advance(self, consumer: str, cursor: int, state: bytes) -> None:
+        if len(state) > MAX_STATE_OCTETS:
+            raise ValueError(f"a destination's state of {len(state)} octets")
+        self._move(self._cursors[consumer], cursor, state)
+
+    def _move(self, cursor: Cursor, number: int, state: bytes) -> None:
+        cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, number), state=state)
+        cursor.dirty = True
+        self.work.set()
+
+    def dropped(self, consumer: str, row: Row) -> bool:
+        cursor = self._cursors[consumer]
+        if cursor.stored.cursor < row.end:
+            return False
+        cursor.stored = replace(cursor.stored, lost=cursor.stored.lost + len(row))
+        cursor.dirty = True
+        self._metrics.lost.labels(consumer).inc(len(row))
+        return True
+
+    def park(self, consumer: str, row: Row, refusal: DeliveryError) -> bool:
+        if self._parked[consumer] >= MAX_DEAD_LETTERS:
+            return False
+        (entry,), (number,), (record,) = row.index, row.numbers, row.texts()
+        self._letters.append(DeadLetter(consumer, number, entry.uid, refusal.reason, refusal.detail[:MAX_DETAIL], record))
+        self._parked[consumer] += 1
+        self._metrics.parked.labels(consumer, refusal.reason).inc()
+        self.work.set()
+        return True
+
+    async def flush(self) -> None:
+        await self.commit(())
+
+    async def forget(self, consumer: str) -> None:
+        """Give up the place of a consumer that left the configuration, and its dead letters.
+
+        Raises:
+            SpoolError: there is none such, or it is configured.
+        """
+        cursor = self._cursors.get(consumer)
+        if cursor is None:
+            raise SpoolError(f"destination {consumer}", "the spool doesn't know it", "tidegate spool status lists those it knows")
+        if cursor.consumer is not None:
+            raise SpoolError(f"destination {consumer}", "it is configured", "take it out of the configuration first")
+        self._forget(consumer)
+        await self.flush()
+
+    def _forget(self, name: str) -> None:
+        del self._cursors[name]
+        self._parked.pop(name, None)
+        self._forgotten.add(name)
+        for gauge in (self._metrics.lag_seconds, self._metrics.lag_bytes):
+            with suppress(KeyError):
+                gauge.remove(name)
+
+    def _lag_seconds(self, cursor: Cursor) -> float:
+        if cursor.oldest_at_ms is None or cursor.stored.cursor >= self._head.number:
+            return 0.0
+        return max(0, self._clock_ms() - cursor.oldest_at_ms) / 1000
+
+    async def status(self) -> SpoolStatus:
+        async with self._reading:
+            return await trio.to_thread.run_sync(
+                partial(
+                    read_status,
+                    self._files.reader,
+                    self._path,
+                    now_ms=self._clock_ms(),
+                    max_bytes=self._settings.max_bytes,
+                    keep_removed_s=self._settings.keep_removed,
+                    blockade=self._blockade,
+                ),
+                limiter=self._threads,
+            )
+
+    async def bookmarks(self, client: str, subscriptions: Sequence[str]) -> Mapping[str, bytes]:
+        """The fragments kept for a client, by subscription.
+
+        Raises:
+            SpoolError: they can't be read.
+        """
+        return await self._ask(partial(read_bookmarks, self._files.reader, client, subscriptions))
+
+    async def sources(self) -> list[SourceStatus]:
+        """Every client of every subscription.
+
+        Raises:
+            SpoolError: they can't be read.
+        """
+        return await self._ask(lambda: list(read_sources(self._files.reader)))
+
+    async def rejects(self, limit: int) -> list[tuple[Origin, Reject]]:
+        """The newest stored rejects, oldest of them first.
+
+        Raises:
+            SpoolError: they can't be read.
+        """
+        return await self._ask(partial(read_rejects, self._files.reader, limit))
+
+    async def _ask(self, question: Callable[[], Answer]) -> Answer:
+        def ask() -> Answer:
+            with translated(f"spool {self._path}"):
+                return question()
+
+        async with self._reading:
+            return await trio.to_thread.run_sync(ask, limiter=self._threads)
+
+    async def close(self) -> None:
+        try:
+            with suppress(SpoolError):  # the disk refuses: what destinations took since the last commit they get once more
+                await self.flush()
+        finally:
+            self._files.close()
