@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from wire.labelled_text import FREE_TEXT, parse_labels
+from wire.event import WindowsEvent
+from wire.labelled_text import FREE_TEXT, encode_labels, parse_labels
 from wire.message_texts import MESSAGE_TEXTS, Label, MessageText
 
 LOCALISED: Final = "localised-text"
@@ -106,6 +107,13 @@ def read_message(event_id: str, text: str, provider: str = "") -> RenderedText:
     last = [label for section in template.sections for label in section.labels if not label.optional][-1]
     whole = any(field.label is last for field in fields)
     return RenderedText(data, ((AMBIGUOUS,) if spare else ()) + (() if whole else (TRUNCATED,)))
+
+
+def render_event(event: WindowsEvent, *, flat: bool = False) -> str:
+    """The text of any event: as Windows writes it for one of the table, else as it was delivered, else its data line by line."""
+    if event.event_id in MESSAGE_TEXTS:
+        return render_message(event.event_id, event.data, flat=flat)
+    return event.message or encode_labels(f"Event {event.event_id}.", event.data)
 
 
 def render_message(event_id: str, data: Iterable[tuple[str, str]], *, flat: bool = False) -> str:

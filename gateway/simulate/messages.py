@@ -77,7 +77,7 @@ def encode_message(event: WindowsEvent, layout: Layout, header: Header, framing:
         header: what stands before it.
         framing: OCTET_COUNTING or NON_TRANSPARENT for a stream, UNDECIDED for a datagram.
     """
-    if layout.carries is not None and event.event_id not in layout.carries:
+    if not layout.writes(event.event_id):
         return None
     try:
         payload = layout.encode_event(replace(event, record_id=MARKER.decode()) if event.record_id.isdecimal() else event)

@@ -113,7 +113,7 @@ async def stream_syslog(
     """
     framing = Framing.UNDECIDED if target.transport is Transport.UDP else framing
     if events is None:
-        ids = only if layout.carries is None else layout.carries if only is None else only & layout.carries
+        ids = only if layout.carries is None or layout.others else layout.carries if only is None else only & layout.carries
         generated = encode_messages(generate_events(random or Random(), clock, noise=noise, only=ids), layout, header, framing)  # noqa: S311 - a simulation
         messages = generated if course.rate is not None else _pool(generated, trio.current_time)
     else:

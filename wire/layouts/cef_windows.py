@@ -15,7 +15,7 @@ Source: Microsoft Defender for Identity, "Listen for SIEM events on your standal
     Group                         TargetUserName      TargetUserName
     Reason or Error Code Status
 
-Custom strings are found by their label, never by their number. Only 4776 is documented, and only it is written; the other columns are
+Custom strings are found by their label, never by their number. Only 4776 is documented, and only it goes to a sensor; the other columns are
 how ArcSight uses those keys. What no column names is data under its key or label, so nothing is lost.
 
 Strict mode wants all six keys and both labels, and no syslog header (`syslog-header`). Lenient mode takes a header, the provider from the
@@ -64,11 +64,13 @@ _BY_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
     **dict.fromkeys(("4726", "4743"), _ACCOUNT_DELETED),
 }
 _INSTALLER: Final = ("7045",)
+_NAMES: Final = {NTLM_VALIDATION: "The domain controller attempted to validate the credentials for an account."}
 _ENVELOPE: Final = frozenset({"externalId", "rt", "cat", "dhost", EVENT_SOURCE})
 
 _LABELLED: Final = re.compile(r"((?:cs|cn|cfp|c6a|deviceCustomDate|flexString|flexNumber|flexDate)[0-9]{1,2})Label", re.ASCII)
 _RESULT: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,8}")
 _CALENDAR: Final = re.compile(r"([A-Z][a-z]{2}) ([0-9]{2}) ([0-9]{4}) ([0-9:.]{8,18})(?: (UTC|GMT|Z))?")
+_KEY_LETTERS: Final = re.compile(r"[^A-Za-z0-9]", re.ASCII)
 _START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+CEF:")
 
 _CANNOT_CARRY: Final = {
@@ -191,37 +193,31 @@ def _data(values: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str
 
 
 def encode_event(event: WindowsEvent) -> bytes:
-    """Event 4776 to payload.
-
-    Raises:
-        ValueError: another event; `LAYOUT.carries` says which.
-    """
-    if event.event_id != NTLM_VALIDATION:
-        raise ValueError(f"the layout documents no keys for event {event.event_id}")
-    data = {name: one_line(value).strip(WHITE_SPACE) for name, value in reversed(event.data)}
-    pairs = (
-        ("externalId", event.event_id),
-        ("cat", event.channel),
-        ("rt", format_epoch_ms(event.time.unix_ns) if event.time else ""),
-        ("shost", data.get("Workstation", "") or "-"),
-        ("dhost", event.computer or "-"),
-        ("duser", data.get("TargetUserName", "") or "-"),
-        ("cs3", event.provider),
-        ("cs4", data.get("Status", "")),
-        ("cs5", data.get("PackageName", "")),
-        ("cs3Label", EVENT_SOURCE),
-        ("cs4Label", RESULT_CODE),
-        ("cs5Label", PACKAGE),
-    )
+    """Event to payload: 4776 as it is documented, any other in ArcSight's keys (the module's table), what those don't name under its own name."""
+    keys = {name: key for key, name in reversed(tuple(_BY_EVENT.get(event.event_id, {}).items()))}
+    data = {keys.get(name, _KEY_LETTERS.sub("", name)): one_line(value).strip(WHITE_SPACE) for name, value in reversed(event.data)}
+    data |= {"suser": event.user_name, "sntdom": event.user_domain} if event.event_id in _INSTALLER else {}
+    custom = {EVENT_SOURCE: event.provider, RESULT_CODE: data.pop(RESULT_CODE, ""), PACKAGE: data.pop(PACKAGE, ""), GROUP: data.pop(GROUP, "")}
+    pairs = {
+        "externalId": event.event_id,
+        "cat": event.channel,
+        "rt": format_epoch_ms(event.time.unix_ns) if event.time else "",
+        "shost": data.pop("shost", "") or "-",
+        "dhost": event.computer or "-",
+        "duser": data.pop("duser", "") or "-",
+        **{key: value for key, value in data.items() if key and value},
+    }
+    given = {f"cs{number}": label for number, label in enumerate(custom, 3) if custom[label] or label in (EVENT_SOURCE, RESULT_CODE)}
+    pairs |= {key: custom[label] for key, label in given.items()} | {f"{key}Label": label for key, label in given.items()}
     message = CefMessage(
         version="0",
         vendor="Microsoft",
         product="Microsoft Windows",
         device_version="",
         signature=f"{one_line(event.provider)}:{event.event_id}",
-        name="The domain controller attempted to validate the credentials for an account.",
+        name=_NAMES.get(event.event_id, f"Event {event.event_id}"),
         severity="Low",
-        extension=tuple((key, one_line(value)) for key, value in pairs),
+        extension=tuple((key, one_line(value)) for key, value in pairs.items()),
     )
     return encode_payload(encode_cef(message))
 
@@ -234,5 +230,6 @@ LAYOUT: Final = Layout(
     parse_event=parse_event,
     encode_event=encode_event,
     carries=frozenset({NTLM_VALIDATION}),
+    others=True,
     cannot_carry=_CANNOT_CARRY,
 )

@@ -44,7 +44,8 @@ class Layout:
     starts:        whether a payload looks like this layout; reads a bounded prefix, never raises.
     parse_event:   payload to event; raises MessageError, nothing else.
     encode_event:  event to payload; what the layout can't carry is left out, and listed in `cannot_carry`.
-    carries:       event IDs it can carry; None for all.
+    carries:       event IDs it is documented for, and carries so that a sensor reads them; None for all.
+    others:        whether `encode_event` writes other events too, their data under their own names, as a SIEM that forwards everything does.
     cannot_carry:  WindowsEvent field or `data:NAME` to the reason, for whoever asks what is lost on this way.
     """
 
@@ -55,4 +56,9 @@ class Layout:
     parse_event: Callable[[bytes, Reading], WindowsEvent]
     encode_event: Callable[[WindowsEvent], bytes]
     carries: frozenset[str] | None = None
+    others: bool = False
     cannot_carry: Mapping[str, str] = field(default_factory=dict)
+
+    def writes(self, event_id: str) -> bool:
+        """Whether `encode_event` takes an event of this ID."""
+        return self.carries is None or self.others or event_id in self.carries

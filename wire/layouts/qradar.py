@@ -31,7 +31,7 @@ from wire.layouts.layout import Layout, Mode, Reading
 from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
 from wire.message_texts import MESSAGE_TEXTS
 from wire.providers import canonical_provider
-from wire.rendered_text import render_message
+from wire.rendered_text import render_event
 
 DOCUMENT: Final = "Microsoft Defender for Identity, SIEM events, QRadar"
 
@@ -143,7 +143,6 @@ def _check(values: Mapping[str, str], message: str, text: str, *, strict: bool) 
 
 def encode_event(event: WindowsEvent) -> bytes:
     """Event to payload, without the header that has to stand before it. An event without a time has no TimeGenerated, and no sensor takes it."""
-    text = render_message(event.event_id, event.data, flat=True) if event.event_id in MESSAGE_TEXTS else one_line(event.message)
     code = int(event.event_id) | (int(event.qualifiers) << 16 if _CODE.fullmatch(event.qualifiers) else 0)
     event_type = {AUDIT_SUCCESS: "8", AUDIT_FAILURE: "16"}.get(parse_keywords(audit_result(event.keywords)))
     pairs = {
@@ -159,7 +158,7 @@ def encode_event(event: WindowsEvent) -> bytes:
         "EventCategory": event.task or "0",
         **({"RecordNumber": event.record_id} if event.record_id else {}),
         **({"TimeGenerated": format_epoch_ms(event.time.unix_ns), "TimeWritten": format_epoch_ms(event.time.unix_ns)} if event.time else {}),
-        "Message": text,
+        "Message": render_event(event, flat=True),
     }
     return encode_payload("\t".join(f"{key}={one_line(value)}" for key, value in pairs.items()))
 
@@ -172,5 +171,6 @@ LAYOUT: Final = Layout(
     parse_event=parse_event,
     encode_event=encode_event,
     carries=frozenset(MESSAGE_TEXTS),
+    others=True,
     cannot_carry=_CANNOT_CARRY,
 )

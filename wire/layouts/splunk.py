@@ -26,7 +26,7 @@ from wire.layouts.layout import Layout, Mode, Reading
 from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
 from wire.message_texts import MESSAGE_TEXTS
 from wire.providers import canonical_provider
-from wire.rendered_text import render_message
+from wire.rendered_text import render_event
 
 DOCUMENT: Final = "Microsoft Defender for Identity, SIEM events, Splunk"
 
@@ -113,7 +113,6 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
 
 def encode_event(event: WindowsEvent) -> bytes:
     """Event to payload, from the CRLF that ends the optional header. An event without a time has no TimeGenerated, and no sensor takes it."""
-    text = render_message(event.event_id, event.data) if event.event_id in MESSAGE_TEXTS else event.message
     result = audit_result(event.keywords)
     lines = [
         f"EventCode={event.event_id}",
@@ -123,7 +122,7 @@ def encode_event(event: WindowsEvent) -> bytes:
         f"ComputerName={one_line(event.computer) or '-'}",
         *([f"RecordNumber={one_line(event.record_id)}"] if event.record_id else []),
         *([f"Keywords={result}"] if result else []),
-        f"Message={text}",
+        f"Message={render_event(event)}",
     ]
     return encode_payload("\r\n" + "\r\n".join(lines))
 
@@ -136,5 +135,6 @@ LAYOUT: Final = Layout(
     parse_event=parse_event,
     encode_event=encode_event,
     carries=frozenset(MESSAGE_TEXTS),
+    others=True,
     cannot_carry=_CANNOT_CARRY,
 )
