@@ -190,7 +190,7 @@ class _Run:
         )
 
     def configured(self, *, weak: bool, raw: bytes) -> None:
-        labels = [*self.settings.labels, *(["uid:weak"] if weak else [])]
+        labels = [*self.settings.labels, *self.source.labels, *(["uid:weak"] if weak else [])]
         if labels:
             self.out["metadata.labels"] = labels
         if self.settings.tenant_uid:

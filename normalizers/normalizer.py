@@ -6,6 +6,9 @@
 
 An event's key is looked for before the event is parsed (`wire.event_xml_scan`): found and unwanted is filtered, whatever follows. A known layout that
 breaks its rules is rejected by the rule's name, anything else as `unknown-format`; a message that carries no event at all is control.
+
+Events that come as such, from Windows Event Forwarding, have no header and one layout, event XML. Whether their sender may speak for the computer they
+name is judged once they are parsed. Event 111 of Windows' forwarder is control: it tells where the forwarder begins, and nothing of what happened.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from normalizers.profiles import Profile, load_profile
 from normalizers.settings import NormalizeSettings
 from normalizers.source import windows_source
 from pipeline.errors import MessageError
-from pipeline.model import Batch, Entry, Frames, Origin, Reject
+from pipeline.model import Batch, Entry, Frames, Origin, Reject, Trust
 from wire import event_xml
 from wire.event_xml_scan import looks_like_event, scan_event_key
 from wire.layouts.detect import detect
@@ -37,6 +40,11 @@ MAX_REJECTS: Final = 16
 MAX_DETAIL: Final = 200
 MARKS: Final = (b"", b"-- MARK --", b"--MARK--")
 BLANK: Final = b" \t\r\n\x00"
+POSITION_REPORT: Final = ("Microsoft-Windows-EventForwarder", "111")
+MISMATCH_RULE: Final = "identity-mismatch"
+MISMATCH_LABEL: Final = "identity:mismatch"
+NO_HEADER: Final = SyslogHeader()
+BELIEVED: Final = Trust()
 
 
 class Normalizer:
@@ -73,6 +81,14 @@ class Normalizer:
             tally.add(message, self.judge(message, frames.origin))
         return tally.batch(frames)
 
+    def normalize_events(self, frames: Frames) -> Batch:
+        """As `normalize`, for messages that are one event's XML each, with no header before it. All rejects are in the batch."""
+        tally = _Tally(max_rejects=len(frames))
+        for start, end in frames.pairs():
+            message = frames.buffer[start:end]
+            tally.add(message, self.judge_event(message, frames.origin, frames.trust))
+        return tally.batch(frames)
+
     def explain(self, message: bytes, origin: Origin) -> Explanation:
         """Judge one message and say what it was judged by."""
         judgement = self.judge(message, origin)
@@ -88,11 +104,22 @@ class Normalizer:
         layout = event_xml.LAYOUT if looks_like_event(payload) else detect(payload)
         if layout is None:
             return Judgement(verdict=Verdict.REJECTED, header=header, rule=UNKNOWN_FORMAT, offset=header.payload_start, warnings=header.defects)
+        return self._judge_payload(message, header, layout, origin, BELIEVED)
+
+    def judge_event(self, message: bytes, origin: Origin, trust: Trust) -> Judgement:
+        """One event's way, which came without header. Never raises for what a peer sent."""
+        judgement = self._judge_payload(message, NO_HEADER, event_xml.LAYOUT, origin, trust)
+        if judgement.key is not None and judgement.key[1:] == POSITION_REPORT:
+            return Judgement(verdict=Verdict.CONTROL, header=NO_HEADER, layout=event_xml.LAYOUT, key=judgement.key)
+        return judgement
+
+    def _judge_payload(self, message: bytes, header: SyslogHeader, layout: Layout, origin: Origin, trust: Trust) -> Judgement:
+        payload = message[header.payload_start :]
         key = scan_event_key(payload) if layout is event_xml.LAYOUT else None
         if key is not None and not self.keep_all and not self.profile.wants(key):
             return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, warnings=header.defects)
         try:
-            return self._read(message, payload, header, layout, origin)
+            return self._read(message, header, layout, origin, trust)
         except MessageError as error:
             return Judgement(
                 verdict=Verdict.REJECTED,
@@ -106,12 +133,18 @@ class Normalizer:
                 warnings=header.defects,
             )
 
-    def _read(self, message: bytes, payload: bytes, header: SyslogHeader, layout: Layout, origin: Origin) -> Judgement:
+    def _read(self, message: bytes, header: SyslogHeader, layout: Layout, origin: Origin, trust: Trust) -> Judgement:
+        payload = message[header.payload_start :]
         event = layout.parse_event(payload, replace(self.reading, headed=header.headed))
         key, warnings = event.key, header.defects + event.warnings
         if not self.keep_all and not self.profile.wants(key):
             return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, event=event, warnings=warnings)
-        source = windows_source(event, log_format=layout.log_format, arrival_ms=origin.received_at_ms)
+        labels = trust.labels
+        if trust.speaks_for is not None and not trust.speaks_for(event.computer):
+            if trust.refuse:
+                raise MessageError(MISMATCH_RULE, detail=f"Computer {event.computer} from {origin.identity or origin.peer}")
+            labels = (*labels, MISMATCH_LABEL)
+        source = windows_source(event, log_format=layout.log_format, arrival_ms=origin.received_at_ms, labels=labels)
         raw = payload if layout is event_xml.LAYOUT else message
         mapped = map_event(self.profile.plans, self.profile.plan(key), source, self.settings, raw)
         return Judgement(verdict=Verdict.NORMALIZED, header=header, layout=layout, key=key, event=event, mapped=mapped, warnings=warnings)
@@ -120,7 +153,8 @@ class Normalizer:
 class _Tally:
     """Collects judgements to a batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_rejects: int = MAX_REJECTS) -> None:
+        self.max_rejects = max_rejects
         self.records = bytearray()
         self.index: list[Entry] = []
         self.filtered: Counter[str] = Counter()
@@ -137,7 +171,7 @@ class _Tally:
                 _count(self.filtered, judgement.key.event_id if judgement.key else OTHER)
             case Verdict.REJECTED:
                 _count(self.rejected, judgement.rule)
-                if len(self.rejects) < MAX_REJECTS:
+                if len(self.rejects) < self.max_rejects:
                     self.rejects.append(Reject(message, judgement.rule, judgement.offset, judgement.detail))
             case Verdict.CONTROL:
                 self.control += 1

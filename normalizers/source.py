@@ -22,14 +22,16 @@ class Source:
     envelope:    what mapping rows read as `@Name`.
     payload:     (name, text) in document order, names may repeat.
     arrival_ms:  arrival at the gateway, ms since the Unix epoch.
+    labels:      what metadata.labels says of it.
     """
 
     envelope: Mapping[str, str | int | None]
     payload: tuple[tuple[str, str], ...]
     arrival_ms: int
+    labels: tuple[str, ...] = ()
 
 
-def windows_source(event: WindowsEvent, *, log_format: str, arrival_ms: int) -> Source:
+def windows_source(event: WindowsEvent, *, log_format: str, arrival_ms: int, labels: tuple[str, ...] = ()) -> Source:
     """A Windows event as a source. Lone surrogates, which some JSON carries, become U+FFFD: UTF-8 can't write them.
 
     TimeMs is cut, not rounded; TimeExact is the time at the precision delivered, in seconds.
@@ -57,7 +59,7 @@ def windows_source(event: WindowsEvent, *, log_format: str, arrival_ms: int) -> 
     for name, value in envelope.items():
         if isinstance(value, str) and not value.isascii():
             envelope[name] = _encodable(value)
-    return Source(envelope, tuple((_encodable(name), _encodable(text)) for name, text in event.data), arrival_ms)
+    return Source(envelope, tuple((_encodable(name), _encodable(text)) for name, text in event.data), arrival_ms, labels)
 
 
 def _encodable(text: str) -> str:

@@ -6,7 +6,7 @@ Zero-copy is a property of the batch, not of the message: one buffer plus spans.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -47,17 +47,33 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How far an authenticated sender is believed.
+
+    labels:      metadata.labels of everything it sends.
+    speaks_for:  whether it may send events of the computer of this name; None for any.
+    refuse:      whether the event of another computer is rejected, as `identity-mismatch`; its record gets the label `identity:mismatch` otherwise.
+    """
+
+    labels: tuple[str, ...] = ()
+    speaks_for: Callable[[str], bool] | None = None
+    refuse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Frames:
     """One contiguous buffer and the messages in it: one read, POST or datagram burst.
 
     buffer:  the octets; under 4 GiB.
     spans:   start, end, start, end ... of whole messages, in octets from the buffer's start.
     origin:  who sent all of them.
+    trust:   how far who sent them is believed.
     """
 
     buffer: bytes
     spans: array[int]
     origin: Origin
+    trust: Trust = Trust()
 
     def __len__(self) -> int:
         return len(self.spans) // 2
