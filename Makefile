@@ -19,11 +19,11 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: setup  ## set up what is missing, then a demo gateway with a simulated sender
+run: $(VENV)/built  ## set up what is missing, then a demo gateway with a simulated sender
 	@exec $(PYTHON) -m gateway.demo
 
 .PHONY: setup
-setup: $(VENV)/built  ## leave .venv/bin/tidegate, its kernel built in release mode
+setup: $(VENV)/built $(VENV)/kerberos  ## leave .venv/bin/tidegate, its kernel built in release mode, Kerberos where it can be
 
 .PHONY: test-setup
 test-setup: setup $(VENV)/tested .cache/apt/unpacked  ## add what the tests need: packages, and peers unpacked below .cache
@@ -67,6 +67,8 @@ lock: test-setup  ## choose the newest versions that pyproject.toml allows, and 
 	@$(LOCK) --upgrade pyproject.toml --extra dev --output-file requirements/dev.txt
 	@$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt
 	@echo 'maturin' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/build.txt
+	@$(LOCK) pyproject.toml --extra kerberos --constraint requirements/dev.txt --output-file requirements/kerberos.txt
+	@printf 'cython\nsetuptools\n' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/kerberos-build.txt
 
 .PHONY: clean
 clean:  ## forget everything that was made here
@@ -91,12 +93,20 @@ $(VENV)/built: $(VENV)/installed pyproject.toml $(RUST)
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PIP) --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
+# Kerberos' bindings are published as sources alone. Without them everything else works; the stamp stays away, so that the next setup tries again.
+$(VENV)/kerberos: requirements/kerberos.txt requirements/kerberos-build.txt | $(VENV)/installed
+	@if requirements/kerberos-library \
+		&& echo "building Kerberos' Python packages, which takes minutes" \
+		&& $(PIP) --require-hashes --requirement requirements/kerberos-build.txt \
+		&& $(PIP) --require-hashes --no-build-isolation --requirement requirements/kerberos.txt; \
+	then touch $@; else echo "make setup: going on without Kerberos endpoints"; fi
+
 $(VENV)/tested: requirements/dev.txt $(VENV)/installed
 	@echo "installing what the tests need into $(VENV)"
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 .cache/apt/unpacked: tests/support/unpack-peers
-	@echo "unpacking rsyslog and loggen below .cache for the tests; nothing is installed"
+	@echo "unpacking rsyslog, loggen and a Kerberos KDC below .cache for the tests; nothing is installed"
 	@tests/support/unpack-peers
 	@touch $@

@@ -1,4 +1,4 @@
-"""Programs nobody here wrote, for tests to talk to: rsyslogd, loggen, logger and systemd-analyze.
+"""Programs nobody here wrote, for tests to talk to: rsyslogd, loggen, logger and systemd-analyze (a Kerberos realm: support.kdc).
 
 `make test-setup` unpacks their Debian packages below .cache/apt/root (tests/support/unpack-peers). Nothing is installed: a
 package's scripts never run, so no service on the machine is started or replaced. A test starts a peer with its command and
@@ -33,7 +33,7 @@ class Peer:
 
 def rsyslogd() -> Peer:
     """rsyslogd with its module folder (imtcp, omfwd, lmnsd_ossl ... load by name); add -n -f CONFIGURATION -i PIDFILE."""
-    return Peer((_program("usr/sbin/rsyslogd"), f"-M{rsyslog_modules()}"), _environment())
+    return Peer((_program("usr/sbin/rsyslogd"), f"-M{rsyslog_modules()}"), unpacked_environment())
 
 
 def rsyslog_modules() -> Path:
@@ -43,7 +43,7 @@ def rsyslog_modules() -> Path:
 
 def loggen() -> Peer:
     """syslog-ng's load generator: --inet --stream or --dgram, --use-ssl, -P for RFC 5424, --rate, --number, HOST PORT."""
-    return Peer((_program("usr/bin/loggen"),), _environment() | {"SYSLOGNG_PREFIX": str(ROOT / "usr")})
+    return Peer((_program("usr/bin/loggen"),), unpacked_environment() | {"SYSLOGNG_PREFIX": str(ROOT / "usr")})
 
 
 def logger() -> Peer:
@@ -53,7 +53,7 @@ def logger() -> Peer:
 
 def systemd_analyze() -> Peer:
     """systemd-analyze: `verify UNIT`, `security --offline=true UNIT`; it knows the stock units of its own package."""
-    return Peer((_program("usr/bin/systemd-analyze"),), _environment() | {"SYSTEMD_UNIT_PATH": str(ROOT / "lib/systemd/system")})
+    return Peer((_program("usr/bin/systemd-analyze"),), unpacked_environment() | {"SYSTEMD_UNIT_PATH": str(ROOT / "lib/systemd/system")})
 
 
 def _program(path: str) -> str:
@@ -70,7 +70,7 @@ def _installed(name: str) -> str:
     return found
 
 
-def _environment() -> dict[str, str]:
+def unpacked_environment() -> dict[str, str]:
     """Ours, and where the unpacked libraries are."""
     folders = {library.parent for pattern in ("lib", "usr/lib") for library in ROOT.glob(f"{pattern}/**/lib*.so*")}
     libraries = sorted(str(folder) for folder in folders if folder.name != "loggen")
