@@ -1,6 +1,6 @@
 """The native kernel's typed face: pure functions over buffers, with the GIL released, no Python object per message.
 
-What each function means is written in its readable twin (`wire.syslog_framing`); tests hold the two equal. Compression has
+What each function means is written in its readable twin (`wire.syslog_framing`, `wire.sldc`); tests hold the two equal. Compression has
 no twin: its documents are RFC 8878 and `_native.pyi`, its oracle in tests another binding of zstd.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kernel._native import compress, decompress, scan_counted, scan_trailed
+from kernel._native import compress, decompress, scan_counted, scan_trailed, sldc_decode, sldc_encode
 
-__all__ = ["Engine", "compress", "decompress", "scan_counted", "scan_trailed"]
+__all__ = ["Engine", "compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
 
 
 class Engine(StrEnum):

@@ -1,6 +1,6 @@
 """What the Rust in kernel/binding exports; `make lint` compares this file with the built module."""
 
-__all__ = ["compress", "decompress", "scan_counted", "scan_trailed"]
+__all__ = ["compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
 
 def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
     """(spans, consumed, skip, oversize, broken rule) of an octet-counted buffer: native twin of wire.syslog_framing.scan_counted.
@@ -24,3 +24,9 @@ def decompress(data: bytes, max_size: int, /) -> bytes:
     Raises:
         ValueError: it isn't, it is damaged (its checksum is verified), or its content is longer than `max_size`.
     """
+
+def sldc_decode(data: bytes, max_size: int, /) -> tuple[bytes, str | None, int]:
+    """(content, broken rule, octet at which) of an SLDC stream: native twin of wire.sldc.decode."""
+
+def sldc_encode(content: bytes, /) -> bytes:
+    """An SLDC stream of `content`, which is under 4 GiB: native twin of wire.sldc.encode."""

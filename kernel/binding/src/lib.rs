@@ -8,7 +8,7 @@ mod _native {
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
-    use tidegate_core::{compression, syslog_framing};
+    use tidegate_core::{compression, sldc, syslog_framing};
 
     type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
     type Trailed<'py> = (Bound<'py, PyBytes>, usize, bool, usize);
@@ -50,6 +50,27 @@ mod _native {
     fn decompress<'py>(py: Python<'py>, data: &[u8], max_size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let content = py.detach(|| compression::decompress(data, max_size)).map_err(|error| value_error(&error))?;
         Ok(PyBytes::new(py, &content))
+    }
+
+    /// (content, broken rule, octet) of an SLDC stream.
+    #[pyfunction]
+    #[pyo3(signature = (data, max_size, /))]
+    fn sldc_decode<'py>(
+        py: Python<'py>,
+        data: &[u8],
+        max_size: usize,
+    ) -> (Bound<'py, PyBytes>, Option<&'static str>, usize) {
+        match py.detach(|| sldc::decode(data, max_size)) {
+            Ok(content) => (PyBytes::new(py, &content), None, 0),
+            Err((rule, octet)) => (PyBytes::new(py, b""), Some(rule.name()), octet),
+        }
+    }
+
+    /// An SLDC stream of `content`.
+    #[pyfunction]
+    #[pyo3(signature = (content, /))]
+    fn sldc_encode<'py>(py: Python<'py>, content: &[u8]) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| sldc::encode(content)))
     }
 
     fn value_error(error: &compression::Error) -> PyErr {

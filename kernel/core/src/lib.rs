@@ -5,4 +5,5 @@
 #![forbid(unsafe_code)]
 
 pub mod compression;
+pub mod sldc;
 pub mod syslog_framing;
