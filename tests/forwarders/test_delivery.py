@@ -1,0 +1,261 @@
+"""The delivery loop against destinations that do everything a destination can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import structlog
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+from support.batches import batch_of, name_of, spool_in, submissions
+
+from forwarders.delivery import Delivery
+from forwarders.destination import Destination
+from forwarders.settings import RetrySettings
+from pipeline.errors import DeliveryError
+from pipeline.metrics import Metrics
+from pipeline.model import Entry
+from pipeline.spool.row import Row
+from pipeline.spool.settings import Consumer, OnFull, Start
+from pipeline.spool.sqlite import SqliteSpool
+
+NAME = "sensor"
+
+
+@dataclass
+class Script:
+    """A destination: what it does at each attempt, then takes everything; `poison` it refuses always.
+
+    script:  per attempt, how many records it takes before it fails, and whether that may pass; None takes all.
+    """
+
+    script: list[tuple[int, bool] | None] = field(default_factory=list)
+    poison: frozenset[int] = frozenset()
+    taken: list[int] = field(default_factory=list)
+    opened: list[bytes] = field(default_factory=list)
+    closed: int = 0
+
+    async def open(self, state: bytes) -> bytes | None:
+        self.opened.append(state)
+        return None
+
+    async def deliver(self, row: Row) -> bytes:
+        await trio.lowlevel.checkpoint()
+        names = [name_of(text) for text in row.texts()]
+        if self.poison.intersection(names):
+            raise DeliveryError("bad-record", retriable=False, detail="as scripted")
+        step = self.script.pop(0) if self.script else None
+        if step is not None and step[0] < len(names):
+            self.taken += names[: step[0]]
+            raise DeliveryError("down", retriable=step[1], taken=step[0])
+        self.taken += names
+        return b"%d" % len(self.taken)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def delivery_of(spool: SqliteSpool, destination: Destination, metrics: Metrics, *, name: str = NAME, wants: Callable[[Entry], bool] | None = None) -> Delivery:
+    retry = RetrySettings(first=0.5, longest=4.0, timeout=30.0)
+    return Delivery(name, spool, destination, wants=wants, retry=retry, metrics=metrics, log=structlog.get_logger(), random=lambda: 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with structlog.testing.capture_logs():
+        yield
+
+
+async def delivered(destination: Script, batches: list[list[int]], folder: Path, *, wants: Callable[[Entry], bool] | None = None) -> Metrics:
+    """Deliver batches, one row each, to the end."""
+    metrics = Metrics()
+    spool = spool_in(folder, [Consumer(NAME, Start.BEGINNING, wants=wants)], metrics=metrics)
+    for names in batches:
+        await spool.commit(submissions(batch_of(names, weak=True)))
+    delivery = delivery_of(spool, destination, metrics, wants=wants)
+    delivery.finish()
+    await delivery.run()
+    await spool.flush()
+    status = await spool.status()
+    assert status.consumers[0].lag_records == 0
+    assert status.rows == 0
+    parked = [name_of(record) for (record,) in spool._files.reader.execute("SELECT record FROM dead_letters ORDER BY number")]
+    assert parked == [name for names in batches for name in names if name in destination.poison]
+    await spool.close()
+    return metrics
+
+
+steps = st.none() | st.tuples(st.integers(0, 6), st.just(True))
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=9), max_size=5),
+    st.lists(steps, max_size=8),
+    st.frozensets(st.integers(0, 99), max_size=30),
+)
+def test_everything_is_taken_once_in_order_or_parked(batches: list[list[int]], script: list[tuple[int, bool] | None], poison: frozenset[int]) -> None:
+    destination = Script(list(script), poison)
+    with TemporaryDirectory() as folder:
+        metrics = trio.run(delivered, destination, batches, Path(folder), clock=trio.testing.MockClock(autojump_threshold=0.02))
+    assert destination.taken == [name for names in batches for name in names if name not in poison]
+    assert metrics.value("tidegate_delivered_total", destination=NAME) == len(destination.taken)
+    parked = sum(name in poison for names in batches for name in names)
+    assert metrics.value("tidegate_parked_total", destination=NAME, reason="bad-record") == parked
+
+
+async def test_a_poison_record_costs_few_attempts(tmp_path: Path) -> None:
+    destination = Script(poison=frozenset([700]))
+    metrics = await delivered(destination, [list(range(1000))], tmp_path)
+    assert metrics.value("tidegate_delivery_failures_total", destination=NAME, reason="bad-record") <= 11
+    assert len(destination.taken) == 999
+
+
+async def test_the_filter_decides_and_the_rest_is_counted(tmp_path: Path) -> None:
+    destination = Script()
+    metrics = await delivered(destination, [[1, 2, 3], [5, 7], [8]], tmp_path, wants=lambda entry: entry.uid[-1] % 2 == 0)
+    assert destination.taken == [2, 8]
+    assert metrics.value("tidegate_skipped_total", destination=NAME, reason="filter") == 4
+
+
+async def test_pauses_double_up_to_the_limit(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    times: list[float] = []
+
+    class Down(Script):
+        async def deliver(self, row: Row) -> bytes:
+            times.append(trio.current_time())
+            if len(times) < 7:
+                raise DeliveryError("down", retriable=True)
+            return await super().deliver(row)
+
+    await delivered(Down(), [[1]], tmp_path)
+    assert [round(later - earlier, 1) for earlier, later in pairwise(times)] == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+
+
+async def test_it_is_opened_again_after_a_failure_with_its_last_state(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    destination = Script([None, (0, True)])
+    await delivered(destination, [[1, 2], [3]], tmp_path)
+    assert destination.opened == [b"", b"2"]
+    assert destination.closed == 2
+
+
+async def test_a_state_given_at_open_is_durable_before_anything_is_delivered(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)])
+    seen: list[bytes] = []
+
+    class Opening(Script):
+        async def open(self, state: bytes) -> bytes:
+            await super().open(state)
+            return b"opened"
+
+        async def deliver(self, row: Row) -> bytes:
+            seen.append((await spool.status()).consumers[0].state)
+            return await super().deliver(row)
+
+    await spool.commit(submissions(batch_of([1])))
+    delivery = delivery_of(spool, Opening(), Metrics())
+    delivery.finish()
+    await delivery.run()
+    assert seen == [b"opened"]
+    await spool.close()
+
+
+async def test_an_attempt_that_hangs_is_given_up(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    hung = [True]
+
+    class Hanging(Script):
+        async def deliver(self, row: Row) -> bytes:
+            if hung.pop() if hung else False:
+                await trio.sleep_forever()
+            return await super().deliver(row)
+
+    destination = Hanging()
+    metrics = await delivered(destination, [[1]], tmp_path)
+    assert destination.taken == [1]
+    assert metrics.value("tidegate_delivery_failures_total", destination=NAME, reason="timeout") == 1
+
+
+async def test_one_that_hangs_stops_no_other(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [Consumer("hung", Start.BEGINNING), Consumer("well", Start.BEGINNING)])
+    well = Script()
+
+    class Hung(Script):
+        async def deliver(self, row: Row) -> bytes:
+            await trio.sleep_forever()
+            raise AssertionError(row)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(delivery_of(spool, Hung(), Metrics(), name="hung").run)
+        delivery = delivery_of(spool, well, Metrics(), name="well")
+        for name in range(10):
+            await spool.commit(submissions(batch_of([name])))
+        delivery.finish()
+        await delivery.run()
+        nursery.cancel_scope.cancel()
+    assert well.taken == list(range(10))
+    await spool.close()
+
+
+async def test_it_waits_for_records_and_finishes_when_told(tmp_path: Path) -> None:
+    spool, destination = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)]), Script()
+    delivery = delivery_of(spool, destination, Metrics())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(delivery.run)
+        await trio.testing.wait_all_tasks_blocked()
+        await spool.commit(submissions(batch_of([1])))
+        await spool.commit(submissions(batch_of([2])))
+        delivery.finish()
+    assert destination.taken == [1, 2]
+    assert destination.closed == 1
+    await spool.close()
+
+
+async def test_what_drop_oldest_gave_up_is_not_tried_for_ever(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    metrics, dropped = Metrics(), trio.Event()
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING, 2000, OnFull.DROP_OLDEST)], metrics=metrics)
+
+    class Gated(Script):
+        async def deliver(self, row: Row) -> bytes:
+            with trio.CancelScope(shield=True):  # against the limit of an attempt, which a mock clock reaches at once
+                await dropped.wait()
+            return await super().deliver(row)
+
+    destination = Gated([(0, True)])
+    delivery = delivery_of(spool, destination, metrics)
+    await spool.commit(submissions(batch_of([1000, 1001])))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(delivery.run)
+        for name in range(60):
+            await spool.commit(submissions(batch_of([name])))
+        dropped.set()
+        delivery.finish()
+    lost = metrics.value("tidegate_lost_total", destination=NAME)
+    assert lost > 2
+    assert not {1000, 1001}.intersection(destination.taken)
+    assert lost + len(destination.taken) == 62, "delivered or counted as lost, never both"
+    await spool.close()
+
+
+async def test_a_full_dead_letter_box_holds_the_destination(tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert autojump_clock
+    monkeypatch.setattr("pipeline.spool.sqlite.MAX_DEAD_LETTERS", 2)
+    metrics = Metrics()
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)], metrics=metrics)
+    destination = Script(poison=frozenset([1, 2, 3]))
+    await spool.commit(submissions(batch_of([0, 1, 2, 3, 4])))
+    with trio.move_on_after(60):
+        await delivery_of(spool, destination, metrics).run()
+    assert destination.taken == [0]
+    assert metrics.value("tidegate_parked_total", destination=NAME, reason="bad-record") == 2
+    assert spool.position(NAME).cursor == 3, "nothing is destroyed"
+    await spool.close()
