@@ -76,9 +76,9 @@ def encode_subscribe(offer: Offer, new_uuid: Callable[[], UUID]) -> bytes:
     return b"".join((_encode_header(offer.subscription, new_uuid), _encode_body(offer), b"</s:Envelope>"))
 
 
-def _languages(locale: str) -> str:
-    lang = attribute(locale)
-    return f'<w:Locale xml:lang="{lang}" s:mustUnderstand="false"/><p:DataLocale xml:lang="{lang}" s:mustUnderstand="false"/>' if lang else ""
+def _languages(wanted: Subscription) -> str:
+    languages = (("w:Locale", wanted.locale), ("p:DataLocale", wanted.data_locale))
+    return "".join(f'<{name} xml:lang="{attribute(language)}" s:mustUnderstand="false"/>' for name, language in languages if language)
 
 
 def _encode_header(wanted: Subscription, new_uuid: Callable[[], UUID]) -> bytes:
@@ -92,7 +92,7 @@ def _encode_header(wanted: Subscription, new_uuid: Callable[[], UUID]) -> bytes:
         f'<a:Action s:mustUnderstand="true">{Action.SUBSCRIBE}</a:Action>',
         f'<w:MaxEnvelopeSize s:mustUnderstand="true">{wanted.max_envelope_size}</w:MaxEnvelopeSize>',
         f"<a:MessageID>{uuid_uri(new_uuid())}</a:MessageID>",
-        _languages(wanted.locale),
+        _languages(wanted),
         f'<p:OperationID s:mustUnderstand="false">{uuid_uri(new_uuid())}</p:OperationID>',
         '<p:SequenceId s:mustUnderstand="false">1</p:SequenceId>',
         f'<w:OptionSet xmlns:xsi="{XSI}">',
@@ -125,7 +125,7 @@ def _encode_body(offer: Offer) -> bytes:
         "" if wanted.max_elements is None else f"<w:MaxElements>{wanted.max_elements}</w:MaxElements>",
         f"<w:MaxTime>{duration(wanted.max_time)}</w:MaxTime>",
         f'<w:MaxEnvelopeSize Policy="{wanted.oversize}">{wanted.max_envelope_size}</w:MaxEnvelopeSize>',
-        _languages(wanted.locale),
+        _languages(wanted),
         "<w:ContentEncoding>UTF-16</w:ContentEncoding>",
         "</e:Delivery>",
         f'<w:Filter Dialect="{EVENT_QUERY}">{wanted.query}</w:Filter>',
@@ -152,7 +152,7 @@ def parse_subscription(envelope: Envelope, item: Element) -> Offer:
     authentication = _find(_find(notify, POLICY, "Policy", "ExactlyOne", "All"), AUTHENTICATION, "Authentication")
     place = subscribe.find(WSMAN, "Bookmark")
     limit, retry = _find(delivery, WSMAN, "MaxEnvelopeSize"), _find(delivery, WSMAN, "ConnectionRetry")
-    most, locale = delivery.find(WSMAN, "MaxElements"), delivery.find(WSMAN, "Locale")
+    most = delivery.find(WSMAN, "MaxElements")
     options = {child.attributes.get("Name", ""): child.text.strip(BLANK) for child in _find(header, WSMAN, "OptionSet").children}
     subscription = Subscription(
         name=options.get("SubscriptionName", ""),
@@ -164,7 +164,8 @@ def parse_subscription(envelope: Envelope, item: Element) -> Offer:
         retries=_number("ConnectionRetry", retry.attributes.get("Total", "")),
         retry_after=_seconds(delivery, "ConnectionRetry"),
         content_format=_one_of(ContentFormat, "ContentFormat", options.get("ContentFormat", ContentFormat.RAW)),
-        locale=locale.attributes.get(f"{XML} lang", "") if locale else "",
+        locale=_language(delivery.find(WSMAN, "Locale")),
+        data_locale=_language(delivery.find(MICROSOFT, "DataLocale")),
         read_existing="ReadExistingEvents" in options,
         compressed=options.get("Compression") == "SLDC",
         ignore_channel_error="IgnoreChannelError" in options,
@@ -179,6 +180,10 @@ def parse_subscription(envelope: Envelope, item: Element) -> Offer:
         version=_version(item),
         bookmark=(envelope.inner(place) or place.text.strip(BLANK).encode()) if place else b"",
     )
+
+
+def _language(element: Element | None) -> str:
+    return element.attributes.get(f"{XML} lang", "") if element else ""
 
 
 def _references(notify: Element) -> tuple[Reference, ...]:

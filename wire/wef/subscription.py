@@ -54,7 +54,7 @@ class Subscription:
     max_elements:          events of the largest delivery, None where only its size counts.
     retries, retry_after:  how often, and after how many seconds, a source tries to connect before it waits for its next refresh.
     content_format:        with rendered text or without.
-    locale:                language of rendered text and numbers; empty leaves it to the source.
+    locale, data_locale:   language of rendered text, and of numbers in it, `en-US`; empty leaves it to the source.
     read_existing:         whether a source that has no place to go on from starts at the beginning of its log.
     compressed:            whether it may send SLDC.
     ignore_channel_error:  whether it goes on where a channel of the query can't be read.
@@ -63,15 +63,16 @@ class Subscription:
 
     name: str
     query: str
-    heartbeat: float = 60.0
+    heartbeat: float = 900.0
     max_time: float = 5.0
     max_envelope_size: int = MAX_ENVELOPE
     max_elements: int | None = None
     retries: int = 5
     retry_after: float = 60.0
     content_format: ContentFormat = ContentFormat.RAW
-    locale: str = "en-US"
-    read_existing: bool = True
+    locale: str = ""
+    data_locale: str = ""
+    read_existing: bool = False
     compressed: bool = True
     ignore_channel_error: bool = True
     oversize: Oversize = Oversize.NOTIFY
