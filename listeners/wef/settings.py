@@ -159,7 +159,7 @@ class SubscriptionSettings(Settings):
     max_envelope:              octets of a message that clients may send, as UTF-16 and uncompressed.
     connection_retries:        attempts of a client that can't deliver, `connection_retry_interval` apart; then it waits for its next refresh.
     format:                    `raw`, or `rendered-text`: two to three times larger, for nothing that a mapping reads.
-    locale, data_locale:       language of rendered text, and of numbers in it: "en-US".
+    locale:                    language of rendered text and of numbers in it; "" leaves it to the client.
     compression:               whether clients compress (SLDC), which makes a third of it.
     read_existing:             whether a client begins with the oldest event it has, rather than with the next one.
     ignore_channel_errors:     whether a client without one of the channels delivers the others.
@@ -176,8 +176,7 @@ class SubscriptionSettings(Settings):
     connection_retries: int = Field(default=5, ge=1, le=1000)
     connection_retry_interval: Annotated[Duration, Field(ge=1, le=86400)] = 60.0
     format: Format = Format.RAW
-    locale: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{2,20}$")
-    data_locale: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{2,20}$")
+    locale: str = Field(default="en-US", pattern=r"^([A-Za-z0-9-]{2,20})?$")
     compression: bool = True
     read_existing: bool = False
     ignore_channel_errors: bool = True
