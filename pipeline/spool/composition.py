@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -41,12 +42,26 @@ class _Composer:
     octets: int = 0
 
     def add(self, records: bytes, entries: Sequence[Entry]) -> None:
-        """Take entries whose records follow one another through the whole of `records`."""
-        if self.octets and self.octets + len(records) > ROW_OCTETS:
-            self.close()
-        self.index.extend(entries if self.octets == 0 else [_moved(entry, self.octets + entry.start) for entry in entries])
-        self.parts.append(records)
-        self.octets += len(records)
+        """Take entries that follow one another in `records`, in as many rows as they need."""
+        at = 0
+        while at < len(entries):
+            start = entries[at].start
+            room = ROW_OCTETS - self.octets
+            until = bisect_right(entries, start + room, at, key=_end)
+            if until == at:
+                if self.octets:
+                    self.close()
+                    continue
+                until = at + 1  # larger than a row: it gets one of its own
+            self._append(records, entries[at:until])
+            at = until
+
+    def _append(self, records: bytes, entries: Sequence[Entry]) -> None:
+        start, end = entries[0].start, entries[-1].end + 1
+        by = self.octets - start
+        self.index.extend([_moved(entry, by) for entry in entries] if by else entries)
+        self.parts.append(records[start:end])
+        self.octets += end - start
 
     def close(self) -> None:
         if self.index:
@@ -54,9 +69,22 @@ class _Composer:
         self.parts, self.index, self.octets = [], [], 0
 
 
-def _moved(entry: Entry, start: int) -> Entry:
-    end = start + entry.end - entry.start
-    return Entry(start, end, entry.uid, entry.weak, entry.class_uid, entry.event_code, entry.status_id, entry.time_ms, entry.computer)
+def _end(entry: Entry) -> int:
+    return entry.end + 1
+
+
+def _moved(entry: Entry, by: int) -> Entry:
+    return Entry(
+        entry.start + by,
+        entry.end + by,
+        entry.uid,
+        entry.weak,
+        entry.class_uid,
+        entry.event_code,
+        entry.status_id,
+        entry.time_ms,
+        entry.computer,
+    )
 
 
 def compose(batches: Sequence[Batch], known: Callable[[bytes], bool]) -> Composition:
@@ -70,18 +98,19 @@ def compose(batches: Sequence[Batch], known: Callable[[bytes], bool]) -> Composi
     """
     composer, duplicates, keys = _Composer(), [], dict[bytes, None]()
     for batch in batches:
-        fresh = []
+        run: list[Entry] = []
+        kept = 0
         for entry in batch.index:
             if not entry.weak:
                 if entry.uid in keys or known(entry.uid):
                     continue
                 keys[entry.uid] = None
-            fresh.append(entry)
-        duplicates.append(len(batch.index) - len(fresh))
-        if len(batch.records) <= ROW_OCTETS and sum(entry.end - entry.start + 1 for entry in fresh) == len(batch.records):
-            composer.add(batch.records, fresh)
-        else:
-            for entry in fresh:
-                composer.add(batch.records[entry.start : entry.end + 1], (_moved(entry, 0),))
+            if run and entry.start != run[-1].end + 1:  # something between them is left out
+                composer.add(batch.records, run)
+                run = []
+            run.append(entry)
+            kept += 1
+        composer.add(batch.records, run)
+        duplicates.append(len(batch.index) - kept)
     composer.close()
     return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys))
