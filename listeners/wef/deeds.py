@@ -20,7 +20,7 @@ from listeners.wef.sources import Sources
 from pipeline.errors import GatewayError, SpoolError
 from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Frames, Origin
+from pipeline.model import Batch, Frames, Origin, Reject
 from pipeline.receipt import Receipt
 from pipeline.spool.spool import Blockade, Bookmark
 from wire.wef.messages import Delivery, Enumerate, Events, Request, SubscriptionEnd
@@ -71,7 +71,7 @@ class Reach:
     normalize: Normalize
     intake: Intake
     memory: Memory
-    remember: Callable[[Batch], None]
+    remember: Callable[[Origin, Reject], None]
     sources: Sources
     metrics: Metrics
     peer_log: PeerLog

@@ -26,7 +26,7 @@ from listeners.wef.settings import WefSettings
 from listeners.wef.sources import Sources
 from pipeline.log import Log, PeerLog
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Transport
+from pipeline.model import Origin, Reject, Transport
 from wire.wef.namespaces import SecurityProfile
 
 NAME: Final = "listeners.wef"
@@ -42,7 +42,7 @@ async def serve_wef(
     normalize: Normalize,
     intake: Intake,
     memory: Memory,
-    remember: Callable[[Batch], None],
+    remember: Callable[[Origin, Reject], None],
     metrics: Metrics,
     clock: Callable[[], int],
     new_uuid: Callable[[], UUID],

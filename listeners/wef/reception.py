@@ -27,7 +27,7 @@ from listeners.wef.conversation import Conversation
 from listeners.wef.deeds import Deeds, Reach, RefusalError, Visit
 from listeners.wef.session import Session
 from pipeline.errors import MessageError
-from pipeline.model import Batch, Origin, Reject
+from pipeline.model import Origin, Reject
 from wire import sldc
 from wire.http_rules import Head
 from wire.soap_encoding import decode_body, encode_body
@@ -112,7 +112,7 @@ class Reception:
         reach.metrics.requests_refused.labels(reach.name, refused.reason.partition(":")[0]).inc()
         facts = {"listener": reach.name, "identity": origin.identity, "reason": refused.reason, "detail": refused.detail, "status": refused.status}
         reach.peer_log.warning("request refused", peer=origin.peer, **facts)
-        reach.remember(Batch(b"", (), origin, 0, rejects=(Reject(refused.raw, refused.reason, refused.offset, refused.detail),)))
+        reach.remember(origin, Reject(refused.raw, refused.reason, refused.offset, refused.detail))
 
 
 def is_compressed(head: Head) -> bool:
