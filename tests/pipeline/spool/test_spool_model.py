@@ -174,7 +174,11 @@ class SpoolMachine(RuleBasedStateMachine):
         assert self.spool.salvaged is None, "a crash is no damage"
 
     def stands_as(self, model: Model) -> bool:
-        return {consumer.name: self.position(consumer.name) for consumer in CONSUMERS} == model.cursors and self.head() == len(model.log)
+        cursors = {consumer.name: self.position(consumer.name) for consumer in CONSUMERS}
+        return cursors == model.cursors and self.head() == len(model.log) and self.bookmark() == model.bookmark
+
+    def bookmark(self) -> object:
+        return self.spool._files.reader.execute("SELECT fragment FROM bookmarks").get
 
     def position(self, consumer: str) -> tuple[int, bytes]:
         position = self.spool.position(consumer)
@@ -192,7 +196,6 @@ class SpoolMachine(RuleBasedStateMachine):
             return
         assert self.stands_as(self.now)
         reader = self.spool._files.reader
-        assert reader.execute("SELECT fragment FROM bookmarks").get == self.durable.bookmark
         tail = min(cursor for cursor, _ in self.durable.cursors.values())
         stored = reader.execute("SELECT coalesce(sum(records), 0), coalesce(min(number), ?) FROM rows", (len(self.durable.log),)).get
         assert stored[0] == len(self.durable.log) - stored[1], "rows follow one another"
