@@ -135,8 +135,8 @@ def scan_head(buffer: bytes | bytearray, searched: int, limits: HeadLimits) -> t
         FramingError: tls-record, bad-request-line, bare-lf, head-too-large.
     """
     start = len(CRLF) if buffer[: len(CRLF)] == CRLF else 0
-    if not searched and len(buffer) > start and not TOKEN.match(buffer, start) and buffer[start] != CR:
-        raise _broken("tls-record" if buffer[0] == TLS_HANDSHAKE else "bad-request-line", start, "3")
+    if searched <= start < len(buffer) and not TOKEN.match(buffer, start) and buffer[start] != CR:
+        raise _broken("tls-record" if buffer[start] == TLS_HANDSHAKE else "bad-request-line", start, "3")
     at, end = searched, 0
     while not end and (lf := buffer.find(b"\n", at)) >= 0:
         if lf == 0 or buffer[lf - 1] != CR:

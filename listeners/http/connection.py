@@ -20,6 +20,7 @@ raised, which an application lets pass. Its reason is counted as `tidegate_conne
     reset                         the connection broke
     idle                          nothing came for longer than allowed
     drain                         the listener stops
+    internal-error        500     the application failed
 """
 
 from __future__ import annotations
@@ -141,12 +142,15 @@ class Connection:
         head, budget = self._head, self._shared.budget
         if head is None:
             raise RuntimeError("there is no request")
-        if head.length:
-            reserve = partial(budget.reserve, self.peer, head.length)
-            if not await self._wait.until(reserve, trio.current_time() + BUDGET_SECONDS, DRAIN_SECONDS):
-                await self._give_up("bodies-full", 503)
-            self._reserved = head.length
-            self._shared.metrics.http_bodies_bytes.labels(self._shared.name).inc(head.length)
+        if not head.length:
+            return b""
+        if self._http.their_state is not h11.SEND_BODY:
+            raise RuntimeError("the body has been read")
+        reserve = partial(budget.reserve, self.peer, head.length)
+        if not await self._wait.until(reserve, trio.current_time() + BUDGET_SECONDS, DRAIN_SECONDS):
+            await self._give_up("bodies-full", 503)
+        self._reserved = head.length
+        self._shared.metrics.http_bodies_bytes.labels(self._shared.name).inc(head.length)
         if self._http.they_are_waiting_for_100_continue:
             await self._send(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
         body = bytearray()
@@ -215,6 +219,8 @@ class Connection:
         self._http.receive_data(octets.removeprefix(b"\r\n"))
         try:
             self._http.next_event()
+            if not self._head.length:
+                self._http.next_event()
         except h11.RemoteProtocolError as error:
             raise FramingError("bad-head", document="RFC 9112", detail=str(error)[:100]) from error
 
@@ -227,9 +233,8 @@ class Connection:
             wanted = length - len(body)
             body += self._buffer[:wanted]
             del self._buffer[:wanted]
-        if length:
-            self._http.receive_data(bytes(body))
-            self._http.next_event()
+        self._http.receive_data(bytes(body))
+        self._http.next_event()
         self._http.next_event()
 
     async def _answer(self, response: Response, *, last: bool) -> None:

@@ -166,6 +166,7 @@ async def _secure_and_converse(stream: trio.abc.HalfCloseableStream, peer: str, 
         raise
     except Exception:  # a fault of ours in one request must not end the listener
         server.log.exception("request failed", peer=peer, listener=server.shared.name)
+        server.shared.metrics.connections_ended.labels(server.shared.name, "internal-error").inc()
         await connection.fail()
     finally:
         await connection.close()
