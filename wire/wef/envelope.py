@@ -193,7 +193,8 @@ class _Reader:
         try:
             self._parser.Parse(self._octets, True)
         except expat.ExpatError as error:
-            raise MessageError("not-well-formed", offset=self._parser.ErrorByteIndex, document="XML 1.0", detail=expat.ErrorString(error.code)) from None
+            at = max(self._parser.ErrorByteIndex, 0)
+            raise MessageError("not-well-formed", offset=at, document="XML 1.0", detail=expat.ErrorString(error.code)) from None
         finally:
             del self._parser  # it holds its callbacks, and they it: nothing of this size should wait for the collector of rings
         assert self._root is not None  # noqa: S101 - a document without a root isn't well-formed

@@ -133,7 +133,9 @@ class Events(Delivery):
     spans: array[int] = field(default_factory=lambda: array("I"))
     repaired: int = 0
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many events."""
         return len(self.spans) // 2
 
     def events(self) -> Iterator[bytes]:
@@ -190,7 +192,8 @@ def parse_request(octets: bytes) -> Enumerate | Heartbeat | Events | Subscriptio
 
     Raises:
         MessageError: not-well-formed, doctype, too-deep, too-many-elements, too-many-attributes, too-many-events, not-an-envelope, unknown-action,
-            unknown-resource, missing-header:NAME, duplicate-header:NAME, header-too-long:NAME, too-many-references, bad-bookmark.
+            unknown-resource, missing-header:NAME, duplicate-header:NAME, header-too-long:NAME, too-many-references,
+            bad-bookmark, unexpected-events.
     """
     envelope = parse_envelope(octets)
     header = envelope.root.children[0]
@@ -201,6 +204,8 @@ def parse_request(octets: bytes) -> Enumerate | Heartbeat | Events | Subscriptio
     read = _READERS.get(action)
     if read is None:
         raise MessageError("unknown-action", document=DOCUMENT, detail=action[:120])
+    if envelope.spans and action != Action.EVENTS:
+        raise MessageError("unexpected-events", document=DOCUMENT, detail=action[:120])  # to answer would be to lose them
     return read(envelope)
 
 

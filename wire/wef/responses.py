@@ -117,12 +117,14 @@ def encode_fault(code: FaultCode, reason: str, new_uuid: Callable[[], UUID], *, 
 
 def _answer(action: Action, request: Request | None, body: bytes, new_uuid: Callable[[], UUID], operation_id: str) -> bytes:
     operation = f'<p:OperationID s:mustUnderstand="false">{escape(operation_id)}</p:OperationID>' if operation_id else ""
-    related = f"<a:RelatesTo>{escape(request.message_id)}</a:RelatesTo>" if request else ""
+    operation += "<p:SequenceId>1</p:SequenceId>"
+    to = f"<a:To>{escape((request.reply_to if request is not None else '') or ANONYMOUS)}</a:To>"
     parts = (
         f'<s:Envelope xml:lang="en-US" xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}" xmlns:n="{ENUMERATION}" xmlns:w="{WSMAN}" xmlns:p="{MICROSOFT}">',
         f"<s:Header><a:Action>{action}</a:Action><a:MessageID>{uuid_uri(new_uuid())}</a:MessageID>",
-        f"<a:To>{escape((request.reply_to if request else '') or ANONYMOUS)}</a:To>",
-        f"{operation}<p:SequenceId>1</p:SequenceId>{related}</s:Header>",
+        operation + to if action is Action.ACK else to + operation,  # as Windows orders each
+        f"<a:RelatesTo>{escape(request.message_id)}</a:RelatesTo>" if request is not None else "",
+        "</s:Header>",
     )
     return b"%b<s:Body>%b</s:Body></s:Envelope>" % ("".join(parts).encode(), body)
 
