@@ -46,14 +46,18 @@ class Rejects:
     def add(self, batch: Batch) -> None:
         """Remember the rejects of a batch."""
         for reject in batch.rejects:
-            rule = reject.rule if reject.rule in self._by_rule or len(self._by_rule) < self._max_rules else OTHER
-            ring = self._by_rule.setdefault(rule, deque())
-            ring.append(Rejected(next(self._numbers), batch.origin, reject))
-            self._octets[rule] = self._octets.get(rule, 0) + len(reject.raw)
-            if len(ring) > self._max_per_rule:
-                self._forget_oldest(rule)
-            while sum(self._octets.values()) > self._max_octets:
-                self._forget_oldest(max(self._octets, key=self._octets.__getitem__))
+            self.keep(batch.origin, reject)
+
+    def keep(self, origin: Origin, reject: Reject) -> None:
+        """Remember one reject: of a message, or of a connection that never came to send one."""
+        rule = reject.rule if reject.rule in self._by_rule or len(self._by_rule) < self._max_rules else OTHER
+        ring = self._by_rule.setdefault(rule, deque())
+        ring.append(Rejected(next(self._numbers), origin, reject))
+        self._octets[rule] = self._octets.get(rule, 0) + len(reject.raw)
+        if len(ring) > self._max_per_rule:
+            self._forget_oldest(rule)
+        while sum(self._octets.values()) > self._max_octets:
+            self._forget_oldest(max(self._octets, key=self._octets.__getitem__))
 
     def _forget_oldest(self, rule: str) -> None:
         self._octets[rule] -= len(self._by_rule[rule].popleft().reject.raw)

@@ -17,12 +17,12 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Final, TypedDict, cast
 
 import trio
 
 from listeners.drain import Wait
+from listeners.file_stamp import stamp
 from listeners.syslog.settings import TlsSettings
 from pipeline.errors import ConfigError, PeerError
 from pipeline.log import Log
@@ -38,9 +38,6 @@ class Certificate(TypedDict, total=False):
 
     subject: tuple[tuple[tuple[str, str], ...], ...]
     subjectAltName: tuple[tuple[str, str], ...]
-
-
-Stamp = tuple[tuple[int, int, int], ...]
 
 
 def make_context(settings: TlsSettings) -> ssl.SSLContext:
@@ -91,14 +88,14 @@ class Certificates:
         self._settings: Final = settings
         self._log: Final = log
         self._files: Final = (settings.certificate, settings.key, *settings.client_ca)
-        self._stamp = _stamp(self._files)
+        self._stamp = stamp(self._files)
         self._context = make_context(settings)
 
     def context(self) -> ssl.SSLContext:
         """The context for one handshake. Looks at the files first: three calls of stat(2), beside which a signature costs hundreds of times."""
-        stamp = _stamp(self._files)
-        if stamp != self._stamp:
-            self._stamp = stamp
+        now = stamp(self._files)
+        if now != self._stamp:
+            self._stamp = now
             self.reload()
         return self._context
 
@@ -110,19 +107,6 @@ class Certificates:
             self._log.error("certificate not reloaded, the former one stays", error=str(error))
         else:
             self._log.info("certificate reloaded", certificate=str(self._settings.certificate))
-
-
-def _stamp(files: Iterable[Path]) -> Stamp:
-    """What changes when a file does; a missing one is a change too."""
-
-    def of(path: Path) -> tuple[int, int, int]:
-        try:
-            found = path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
-
-    return tuple(of(path) for path in files)
 
 
 async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, wait: Wait, seconds: float) -> ssl.SSLSocket:
