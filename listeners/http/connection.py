@@ -35,7 +35,7 @@ from typing import Final, NoReturn
 import h11
 import trio
 
-from listeners.drain import Wait
+from listeners.drain import DRAIN, Wait
 from listeners.http.budget import BodyBudget
 from listeners.http.messages import Request, Response
 from listeners.http.settings import HttpSettings
@@ -45,7 +45,10 @@ from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from wire.http_rules import Head, HeadLimits, parse_head, scan_head, status_of
 
-READ_SIZE: Final = 64 << 10
+HEAD_READ: Final = 4 << 10
+"""Small, since what it takes of a body isn't counted in the budget yet."""
+
+BODY_READ: Final = 64 << 10
 BUDGET_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 30.0
 DRAIN_SECONDS: Final = 5.0
@@ -53,6 +56,9 @@ DRAIN_SECONDS: Final = 5.0
 
 LINGER_SECONDS: Final = 2.0
 LINGER_OCTETS: Final = 1 << 20
+
+UNREMARKABLE: Final = frozenset({"idle", DRAIN})
+"""Ends that are counted and not logged."""
 
 BODILESS: Final = frozenset({204, 304})
 
@@ -194,10 +200,10 @@ class Connection:
         self._ended(self._wait.ended_by or ("header-deadline" if first else "idle"))
         return False
 
-    async def _receive(self) -> None:
+    async def _receive(self, most: int = HEAD_READ) -> None:
         """Read once; an end of the stream leaves the buffer as it was."""
         try:
-            data = await self.stream.receive_some(READ_SIZE)
+            data = await self.stream.receive_some(most)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise self._ended("reset") from error
         self._count(len(data))
@@ -227,14 +233,14 @@ class Connection:
     async def _read_body(self, body: bytearray, length: int) -> None:
         while len(body) < length:
             if not self._buffer:
-                await self._receive()
+                await self._receive(BODY_READ)
                 if not self._buffer:
                     raise self._ended("truncated")
-            wanted = length - len(body)
-            body += self._buffer[:wanted]
-            del self._buffer[:wanted]
-        self._http.receive_data(bytes(body))
-        self._http.next_event()
+            piece = bytes(self._buffer[: length - len(body)])
+            del self._buffer[: len(piece)]
+            body += piece
+            self._http.receive_data(piece)
+            self._http.next_event()
         self._http.next_event()
 
     async def _answer(self, response: Response, *, last: bool) -> None:
@@ -271,12 +277,11 @@ class Connection:
             raise self._ended("write-deadline")
 
     async def _refuse(self, error: FramingError) -> None:
-        self._shared.peer_log.warning("request refused", peer=self.peer, listener=self._shared.name, transport=self.transport, reason=str(error))
-        await self._give_up(error.rule, status_of(error))
+        await self._give_up(error.rule, status_of(error), str(error))
 
-    async def _give_up(self, reason: str, status: int) -> NoReturn:
+    async def _give_up(self, reason: str, status: int, detail: str = "") -> NoReturn:
         """End a request that can't be served, saying so to a peer that still listens."""
-        ended = self._ended(self._wait.ended_by or reason)
+        ended = self._ended(self._wait.ended_by or reason, detail)
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             await self._answer(Response(status), last=True)
             await self._linger()
@@ -289,13 +294,17 @@ class Connection:
                 if isinstance(self.stream, trio.abc.HalfCloseableStream):
                     await self.stream.send_eof()
                 left = LINGER_OCTETS
-                while left > 0 and (data := await self.stream.receive_some(READ_SIZE)):
+                while left > 0 and (data := await self.stream.receive_some(BODY_READ)):
                     left -= len(data)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
 
-    def _ended(self, reason: str) -> Ended:
-        self._shared.metrics.connections_ended.labels(self._shared.name, reason).inc()
+    def _ended(self, reason: str, detail: str = "") -> Ended:
+        shared = self._shared
+        shared.metrics.connections_ended.labels(shared.name, reason).inc()
+        if reason not in UNREMARKABLE:
+            facts = {"detail": detail} if detail else {}
+            shared.peer_log.warning("connection ended", peer=self.peer, listener=shared.name, transport=self.transport, reason=reason, **facts)
         return Ended(reason, self.peer)
 
     def _release(self) -> None:

@@ -21,7 +21,7 @@ from listeners.drain import Drain, Wait
 from listeners.http.budget import BodyBudget
 from listeners.http.connection import Connection, Ended, Shared
 from listeners.http.settings import PEER_SHARE, HttpSettings
-from pipeline.errors import FramingError, PeerError
+from pipeline.errors import FramingError, PeerError, leaves
 from pipeline.log import Log, PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
@@ -162,9 +162,11 @@ async def _secure_and_converse(stream: trio.abc.HalfCloseableStream, peer: str, 
     connection = Connection(secured, peer=peer, transport=endpoint.transport, idle=endpoint.idle, wait=wait, shared=server.shared)
     try:
         await endpoint.app(connection)
-    except (PeerError, trio.Cancelled):
+    except PeerError:
         raise
-    except Exception:  # a fault of ours in one request must not end the listener
+    except Exception as error:  # a fault of ours in one request must not end the listener
+        if all(isinstance(leaf, Ended) for leaf in leaves(error)):  # it came through a nursery of the application's
+            return
         server.log.exception("request failed", peer=peer, listener=server.shared.name)
         server.shared.metrics.connections_ended.labels(server.shared.name, "internal-error").inc()
         await connection.fail()
