@@ -32,6 +32,7 @@ BLANK: Final = " \t\r\n"
 REPLACEMENT: Final = "\ufffd".encode()
 
 # XML 1.0 section 2.2, Char, as UTF-8: C0 controls, surrogates (CESU-8), U+FFFE and U+FFFF; section 4.1, CharRef
+_CONTROLS: Final = bytes({*range(32)} - set(b"\t\n\r"))
 _ILLEGAL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]")
 _REFERENCE: Final = re.compile(rb"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _MAX_REFERENCE: Final = 10
@@ -121,7 +122,9 @@ def parse_envelope(octets: bytes) -> Envelope:
 
 
 def _repair(octets: bytes) -> tuple[bytes, int]:
-    octets, repaired = _ILLEGAL.subn(REPLACEMENT, octets)
+    repaired = 0
+    if len(octets.translate(None, _CONTROLS)) < len(octets) or b"\xed" in octets or b"\xef\xbf" in octets:  # far quicker than to search
+        octets, repaired = _ILLEGAL.subn(REPLACEMENT, octets)
     try:
         octets.decode()
     except UnicodeDecodeError:
