@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-if TYPE_CHECKING:  # what a command needs is imported when it runs
-    import trio
+from gateway.cli.simulate_wef import wef
 
-    from gateway.simulate.stream import Course, Sent
+if TYPE_CHECKING:  # what a command needs is imported when it runs
+    from gateway.simulate.stream import Sent
 
 
 FORMATS: Final = "event-xml, splunk, qradar, cef, rsa, leef, snare, splunk-classic, nxlog-json, winlogbeat-json, flat-json"
@@ -40,6 +40,7 @@ def simulate() -> typer.Typer:
     group = typer.Typer(name="simulate", no_args_is_help=True, help="Play the senders that a gateway hears.")
     group.callback()(_group)
     group.command(epilog="Example: tidegate simulate syslog --target tcp://127.0.0.1:5514 --format splunk --rate 50 --duration 10s")(syslog)
+    group.command(epilog="Example: tidegate simulate wef --target https://localhost:5986 --ca ca.pem --cert dc01.pem --count 100")(wef)
     return group
 
 
@@ -74,6 +75,7 @@ def syslog(
 
     import trio
 
+    from gateway.cli.courses import make_course, stop_on_interrupt
     from gateway.simulate.messages import USUAL_HEADERS, Header
     from gateway.simulate.report import encode_sent, render_sent
     from gateway.simulate.sources import read_events
@@ -85,7 +87,7 @@ def syslog(
 
     if layout not in BY_NAME:
         raise typer.BadParameter(f"{layout!r} is none of {', '.join(BY_NAME)}", param_hint="--format")
-    where, course = parse_target(target), _course(rate, count, duration, repeat=repeat)
+    where, course = parse_target(target), make_course(rate, count, duration, repeat=repeat)
     chosen = USUAL_HEADERS.get(layout, Header.RFC5424) if header is HeaderName.USUAL else Header(header)
     tls = _tls_context(ca, cert, insecure=insecure) if where.transport is Transport.TLS else None
     show = sys.stderr.isatty()
@@ -93,7 +95,7 @@ def syslog(
     async def send() -> Sent:
         stop = trio.Event()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_interrupt, stop)
+            nursery.start_soon(stop_on_interrupt, stop)
             sent = await stream_syslog(
                 where,
                 layout=BY_NAME[layout],
@@ -116,35 +118,6 @@ def syslog(
         sys.stderr.write("\r\x1b[K")
     sys.stdout.write((encode_sent if as_json else render_sent)(sent, str(where), layout))
     return 0
-
-
-async def _stop_on_interrupt(stop: trio.Event) -> None:
-    import signal
-
-    import trio
-
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            if stop.is_set():
-                raise KeyboardInterrupt
-            stop.set()
-
-
-def _course(rate: str, count: int | None, duration: str | None, *, repeat: bool) -> Course:
-    from gateway.simulate.stream import Course
-    from pipeline.settings import parse_duration
-
-    try:
-        per_second = None if rate == "max" else float(rate)
-    except ValueError as error:
-        raise typer.BadParameter("write a number, or max", param_hint="--rate") from error
-    if per_second is not None and not 0 < per_second <= 1e9:  # noqa: PLR2004 - beyond any clock
-        raise typer.BadParameter("write a number above 0, or max", param_hint="--rate")
-    try:
-        seconds = None if duration is None else parse_duration(duration)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--duration") from error
-    return Course(rate=per_second, count=count, duration=seconds, repeat=repeat)
 
 
 def _tls_context(ca: Path | None, cert: Path | None, *, insecure: bool) -> SSLContext:
