@@ -34,7 +34,7 @@ class Metrics:
         self.filtered: Final = counter("filtered", "Messages understood and not wanted.", "listener", "event_code")
         self.rejected: Final = counter("rejected", "Messages not understood, by the rule they broke.", "listener", "rule")
         self.control: Final = counter("control", "Messages about the conversation that carry no event.", "listener")
-        self.uncommitted: Final = counter("uncommitted", "Messages read and not kept, because the spool took nothing in until the gateway had to stop.", "listener")
+        self.uncommitted: Final = counter("uncommitted", "Messages read and lost: the spool took nothing until the gateway had to stop.", "listener")
         self.warned: Final = counter("warned", "Accepted messages that bent a rule.", "listener", "rule")
         # the doors
         self.received_bytes: Final = counter("received_bytes", "Octets read from peers.", "listener", "transport")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, Valida
 SIZE_UNITS: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 DURATION_UNITS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
+LAST_PORT: Final = 65535
 QUANTITY: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
 
 
@@ -62,7 +63,7 @@ class SocketAddress(NamedTuple):
 def parse_address(text: object) -> SocketAddress:
     """`127.0.0.1:514`, `[::1]:514` or `name:514` to a SocketAddress."""
     found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+)):([0-9]{1,5})", text) if isinstance(text, str) else None
-    if found is None or int(found[3]) > 65535:
+    if found is None or int(found[3]) > LAST_PORT:
         raise ValueError("write host:port, IPv6 in brackets, as in '127.0.0.1:514' or '[::1]:514'")
     return SocketAddress(found[1] or found[2], int(found[3]))
 
