@@ -37,8 +37,9 @@ CREATE TABLE head (            -- one row
     schema INTEGER NOT NULL,           -- user_version once more, to tell a newer schema from a damaged header
     number INTEGER NOT NULL,           -- that the next record gets
     octets INTEGER NOT NULL,           -- of all rows ever stored
+    rows INTEGER NOT NULL,             -- that there are now
     quarantined INTEGER NOT NULL,      -- records set aside, ever
-    checksum INTEGER NOT NULL          -- CRC-32 of the three
+    checksum INTEGER NOT NULL          -- CRC-32 of the four
 ) STRICT;
 CREATE TABLE rows (
     number INTEGER PRIMARY KEY,        -- of its first record
@@ -83,7 +84,7 @@ CREATE TABLE quarantine (
     entries BLOB,
     body BLOB
 ) STRICT;
-INSERT INTO head VALUES (1, 1, 0, 0, 0, 0);
+INSERT INTO head VALUES (1, 1, 0, 0, 0, 0, 0);
 """
 
 

@@ -26,8 +26,8 @@ from pipeline.spool.stored_row import INSERT, Damaged, encode_row, read_row
 CHECKPOINT_PAGES: Final = 2048
 PRUNE_ROWS: Final = 256  # per transaction: freeing a whole spool at once would fill the write-ahead log
 
-SELECT_HEAD: Final = "SELECT number, octets, quarantined, checksum FROM head"
-SAVE_HEAD: Final = "UPDATE head SET (number, octets, quarantined, checksum) = (?, ?, ?, ?)"
+SELECT_HEAD: Final = "SELECT number, octets, rows, quarantined, checksum FROM head"
+SAVE_HEAD: Final = "UPDATE head SET (number, octets, rows, quarantined, checksum) = (?, ?, ?, ?, ?)"
 STANDS_IN: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1"
 STANDS_BEFORE: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number > ? ORDER BY number LIMIT 1"
 PRUNE: Final = "DELETE FROM rows WHERE number IN (SELECT number FROM rows WHERE number < ? ORDER BY number LIMIT ?)"
@@ -39,16 +39,18 @@ class Head:
 
     number:       that the next record gets.
     octets:       of all rows ever stored.
+    rows:         that there are now.
     quarantined:  records set aside, ever.
     """
 
     number: int
     octets: int
+    rows: int
     quarantined: int
 
-    def line(self) -> tuple[int, int, int, int]:
+    def line(self) -> tuple[int, int, int, int, int]:
         """Its columns, in the order of SELECT_HEAD."""
-        columns = (self.number, self.octets, self.quarantined)
+        columns = (self.number, self.octets, self.rows, self.quarantined)
         return (*columns, zlib.crc32(repr(columns).encode()) if any(columns) else 0)
 
 
@@ -214,7 +216,8 @@ class Ledger:
             )
             moved, lags = self._settle_cursors(work, head)
             standing = {standing.stored.name: standing.stored for standing in work.standings} | {line.name: line for line in moved}
-            more = self._prune(min((line.cursor for line in standing.values()), default=head.number), head)
+            pruned = self._prune(min((line.cursor for line in standing.values()), default=head.number), head)
+            head = replace(head, rows=head.rows - pruned)
             octets = self._octets(head)
             if head != self.head:
                 connection.execute(SAVE_HEAD, head.line())
@@ -229,7 +232,7 @@ class Ledger:
             self._known.add(chunk)
         self._checkpoint_if_due()
         blockade = self._blockade(work.standings, standing, lags, octets)
-        return Outcome(composition.duplicates, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped)
+        return Outcome(composition.duplicates, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, pruned == PRUNE_ROWS, dropped)
 
     def _store_keys(self, chunk: Chunk) -> tuple[tuple[Chunk, ...], int]:
         leaving, evicted = self._known.outgrown(len(chunk), chunk.kept_at_ms)
@@ -248,7 +251,7 @@ class Ledger:
                 octets += stored.octets
                 fresh.append(Row(row.records, row.index, range(number, end), end))
             number = end
-        return replace(self.head, number=number, octets=octets), tuple(fresh)
+        return replace(self.head, number=number, octets=octets, rows=self.head.rows + len(fresh)), tuple(fresh)
 
     def _quarantine(self, head: Head, work: Work) -> Head:
         """Set damaged rows aside, with what can be had of them; one that can't be moved stays until it is pruned."""
@@ -260,6 +263,7 @@ class Ledger:
                 with self._connection:
                     self._connection.execute("INSERT INTO quarantine SELECT ?1, ?2, ?3, ?4, entries, body FROM rows WHERE number = ?1", note)
                     self._connection.execute("DELETE FROM rows WHERE number = ?", (number,))
+                head = replace(head, rows=head.rows - 1)
             except apsw.CorruptError:
                 self._connection.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?, NULL, NULL)", note)
             head = replace(head, quarantined=head.quarantined + end - number)
@@ -310,12 +314,12 @@ class Ledger:
             cursor = row.end
         return replace(line, cursor=cursor, lost=lost)
 
-    def _prune(self, tail: int, head: Head) -> bool:
-        """Delete rows that everybody has passed: all before the one that holds record `tail`."""
+    def _prune(self, tail: int, head: Head) -> int:
+        """Delete rows that everybody has passed, all before the one that holds record `tail`, and no more than PRUNE_ROWS; how many."""
         if tail < head.number:
             tail = self._connection.execute("SELECT number FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1", (tail,)).get or 0
         self._connection.execute(PRUNE, (tail, PRUNE_ROWS))
-        return self._connection.changes() == PRUNE_ROWS
+        return self._connection.changes()
 
     def _octets(self, head: Head) -> int:
         before = self._connection.execute("SELECT before FROM rows ORDER BY number LIMIT 1").get

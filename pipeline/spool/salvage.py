@@ -232,16 +232,16 @@ def _survivors(source: apsw.Connection, table: str, columns: str) -> Iterator[Li
 
 def _restore_head(target: apsw.Connection, source: apsw.Connection) -> tuple[int, int]:
     """Write the head that the saved rows and the damaged file's own word allow; (records saved, records lost)."""
-    head = Head(0, 0, 0)
+    head = Head(0, 0, 0, 0)
     with suppress(apsw.Error, TypeError, ValueError):
         head = parse_head(source.execute(SELECT_HEAD).get)
-    saved, lost, octets = 0, 0, head.octets
+    saved, lost, rows, octets = 0, 0, 0, head.octets
     end: int | None = None
     for first, records, before, row_octets in target.execute("SELECT number, records, before, octets FROM rows ORDER BY number"):
         lost += 0 if end is None else first - end
-        saved, end, octets = saved + records, first + records, max(octets, before + row_octets)
+        saved, rows, end, octets = saved + records, rows + 1, first + records, max(octets, before + row_octets)
     oldest, newest = target.execute("SELECT min(cursor), max(cursor) FROM consumers").get
     number = max(head.number, end or 0, newest or 0)
     lost += max(0, number - (end if end is not None else number if oldest is None else oldest))
-    target.execute(SAVE_HEAD, Head(number, octets, head.quarantined + lost).line())
+    target.execute(SAVE_HEAD, Head(number, octets, rows, head.quarantined + lost).line())
     return saved, lost

@@ -119,7 +119,7 @@ class ConsumerStatus:
 class SpoolStatus:
     """What `tidegate spool status` shows.
 
-    rows, records, bytes:  what it holds; bytes are compressed octets of rows.
+    rows, records, bytes:  what it holds; records from the oldest to the head, bytes are compressed octets of rows.
     head:                  number that the next record gets: records ever committed.
     oldest_at_ms:          commit time of the oldest row, ms since the Unix epoch; None if empty.
     quarantined:           records set aside because their row was damaged, ever.

@@ -213,6 +213,7 @@ class SqliteSpool:
             self._damaged.pop(damaged.number, None)
         self._metrics.quarantined.inc(outcome.head.quarantined - self._head.quarantined)
         self._metrics.committed.inc(outcome.head.number - self._head.number)
+        self._metrics.spool_rows.set(outcome.head.rows)
         self._metrics.spool_bytes.set(outcome.octets)
         self._metrics.duplicate_keys.set(outcome.known)
         self._metrics.duplicate_keys_evicted.inc(outcome.evicted)

@@ -46,9 +46,8 @@ def read_status(
         SpoolError: it can't be read.
     """
     with translated(f"spool {path}"), connection:
-        head, octets, quarantined = connection.execute("SELECT number, octets, quarantined FROM head").get
-        oldest = connection.execute("SELECT before, kept_at_ms FROM rows ORDER BY number LIMIT 1").get
-        rows, records = connection.execute("SELECT count(*), coalesce(sum(records), 0) FROM rows").get
+        head, octets, rows, quarantined = connection.execute("SELECT number, octets, rows, quarantined FROM head").get
+        oldest = connection.execute("SELECT before, kept_at_ms, number FROM rows ORDER BY number LIMIT 1").get
         keys = connection.execute("SELECT coalesce(sum(length(keys)), 0) / 16 FROM keys").get
         lines: list[tuple[Any, ...]] = connection.execute(CONSUMERS).fetchall()
         consumers = tuple(
@@ -58,7 +57,7 @@ def read_status(
     files = os.statvfs(path.parent)
     return SpoolStatus(
         rows=rows,
-        records=records,
+        records=head - oldest[2] if oldest else 0,
         bytes=octets - oldest[0] if oldest else 0,
         max_bytes=max_bytes,
         head=head,

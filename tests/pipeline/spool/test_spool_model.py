@@ -198,6 +198,7 @@ class SpoolMachine(RuleBasedStateMachine):
         reader = self.spool._files.reader
         tail = min(cursor for cursor, _ in self.durable.cursors.values())
         stored = reader.execute("SELECT coalesce(sum(records), 0), coalesce(min(number), ?) FROM rows", (len(self.durable.log),)).get
+        assert reader.execute("SELECT rows FROM head").get == reader.execute("SELECT count(*) FROM rows").get
         assert stored[0] == len(self.durable.log) - stored[1], "rows follow one another"
         assert stored[1] <= tail, "a row that somebody needs is there"
 
