@@ -88,6 +88,41 @@ async def test_a_request_that_breaks_a_rule_is_answered_and_the_connection_close
     assert server.log.getvalue().count("\n") == 1
 
 
+pieces_of_requests = st.one_of(
+    st.sampled_from(
+        [
+            post(),
+            post(b"body"),
+            POST,
+            b"\r\n",
+            b"GET / HTTP/1.1" + HOST + b"\r\n",
+            b"Content-Length: 3\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"Connection: close\r\n",
+        ]
+    ),
+    st.binary(max_size=20),
+)
+
+
+@given(st.lists(pieces_of_requests, max_size=8).map(b"".join), feeds())
+async def test_anything_is_answered_or_refused_and_ends(stream: bytes, feed: Feed) -> None:
+    async with serving() as server:
+        client = server.connect()
+        try:
+            for piece in feed(stream):
+                await client.send(piece)
+        except trio.BrokenResourceError:
+            pass
+        else:
+            await client.leave()
+        *served, last = (await client.answers()) or [200]
+        assert set(served) <= {200}
+        assert last in {200, 400, 411, 413, 414, 417, 431, 501, 505}
+    assert server.ended("internal-error") == 0
+    assert server.metrics.value("tidegate_http_bodies_bytes", listener=NAME) == 0
+
+
 async def test_a_client_that_waits_to_be_asked_is_asked() -> None:
     async with serving() as server:
         client = server.connect()
@@ -240,7 +275,7 @@ async def test_an_application_that_fails_costs_one_connection() -> None:
     assert server.ended("internal-error") == 2
 
 
-async def test_an_application_may_read_in_a_nursery_of_its_own() -> None:
+async def test_an_application_may_read_in_a_nursery_of_its_own(autojump_clock: trio.testing.MockClock) -> None:
     async def application(connection: Connection) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(Echo(), connection)
