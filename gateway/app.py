@@ -22,7 +22,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TextIO
@@ -39,17 +39,20 @@ from gateway.metrics_server import pages, serve_metrics
 from gateway.normalizing import make_normalizer
 from gateway.notify import READY, STOPPING, notify
 from gateway.version import describe_version
+from gateway.windows_forwarding import make_wef_listener
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
-from pipeline.errors import GatewayError, leaves
+from normalizers.normalizer import Normalizer
+from pipeline.errors import GatewayError, SpoolError, leaves
 from pipeline.intake import Intake
 from pipeline.log import Log, configure_log
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Frames, Transport
+from pipeline.model import Transport
 from pipeline.rejects import Rejects
 from pipeline.spool.sqlite import SqliteSpool, open_spool
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+RECALLED: Final = 256
 FAILED: Final = 1
 KILLED: Final = 128
 """Exit code of a program that a signal ended is this and the signal's number, by a shell's count."""
@@ -59,6 +62,7 @@ KILLED: Final = 128
 class Gateway:
     """What the floors of one running gateway share.
 
+    rejects:   the ring of what was refused.
     out:       stdout, for ready lines.
     stop:      set once it was told to stop.
     starting:  until every listener accepts.
@@ -68,8 +72,10 @@ class Gateway:
     config: Config
     log: Log
     metrics: Metrics
+    normalizer: Normalizer
     spool: SqliteSpool
     intake: Intake
+    rejects: Rejects
     out: TextIO
     stop: trio.Event = field(default_factory=trio.Event)
     starting: bool = True
@@ -104,7 +110,8 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     normalizer, metrics, rejects = make_normalizer(config), Metrics(), Rejects()
     consumers = [table.consumer() for table in config.forwarders]
     spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
-    gateway = Gateway(config, log, metrics, spool, Intake(spool, metrics, rejects), out or sys.stdout)
+    gateway = Gateway(config, log, metrics, normalizer, spool, Intake(spool, metrics, rejects), rejects, out or sys.stdout)
+    await _recall_rejects(gateway)
     if spool.salvaged:
         log.error("the spool was damaged, what could be read was saved", salvaged=spool.salvaged)
     try:
@@ -114,7 +121,7 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
                 gateway.say(Ready("metrics", Transport.HTTP, address))
-            await _run_floors(gateway, normalizer.normalize)
+            await _run_floors(gateway)
             roof.cancel_scope.cancel()
     except Exception as error:
         if all(isinstance(leaf, GatewayError | OSError) for leaf in leaves(error)):
@@ -128,7 +135,14 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     return gateway.code
 
 
-async def _run_floors(gateway: Gateway, normalize: Callable[[Frames], Batch]) -> None:
+async def _recall_rejects(gateway: Gateway) -> None:
+    """What the spool kept of former runs is there for `tidegate explain --last` again."""
+    with contextlib.suppress(SpoolError):  # damage shows again where it matters
+        for origin, reject in await gateway.spool.rejects(RECALLED):
+            gateway.rejects.keep(origin, reject)
+
+
+async def _run_floors(gateway: Gateway) -> None:
     """Start from the spool to the doors, wait for the word, stop from the doors to the spool."""
     config = gateway.config
     deliveries = [_delivery(gateway, table) for table in config.forwarders]
@@ -139,7 +153,7 @@ async def _run_floors(gateway: Gateway, normalize: Callable[[Frames], Batch]) ->
                 destinations.start_soon(delivery.run)
                 gateway.say(f"forwarding {describe_destination(table)}")
             async with trio.open_nursery() as doors:
-                await _open_doors(gateway, normalize, doors)
+                await _open_doors(gateway, doors)
                 await gateway.stop.wait()
                 deadline = trio.current_time() + config.gateway.drain
                 doors.cancel_scope.deadline = deadline
@@ -151,13 +165,13 @@ async def _run_floors(gateway: Gateway, normalize: Callable[[Frames], Batch]) ->
         spool_floor.cancel_scope.cancel()
 
 
-async def _open_doors(gateway: Gateway, normalize: Callable[[Frames], Batch], doors: trio.Nursery) -> None:
+async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
     config = gateway.config
     if config.listeners.syslog:
         serve = partial(
             serve_syslog,
             config.listeners.syslog,
-            normalize=normalize,
+            normalize=gateway.normalizer.normalize,
             intake=gateway.intake,
             metrics=gateway.metrics,
             engine=config.gateway.engine,
@@ -166,6 +180,19 @@ async def _open_doors(gateway: Gateway, normalize: Callable[[Frames], Batch], do
             stop=gateway.stop,
         )
         gateway.say(*await doors.start(serve))
+    if config.listeners.wef:
+        listener = make_wef_listener(
+            config,
+            config.listeners.wef,
+            normalizer=gateway.normalizer,
+            spool=gateway.spool,
+            intake=gateway.intake,
+            rejects=gateway.rejects,
+            metrics=gateway.metrics,
+            log=gateway.log,
+            stop=gateway.stop,
+        )
+        gateway.say(*await doors.start(listener))
     gateway.starting = False
     notify(os.environ, READY)
     gateway.log.info("ready")

@@ -27,6 +27,7 @@ from forwarders.settings import ForwarderSettings
 from gateway.config_errors import UnusableConfig, explain_errors
 from kernel import Engine
 from listeners.syslog.settings import SyslogSettings
+from listeners.wef.settings import WefSettings
 from normalizers.settings import NormalizeSettings
 from pipeline.errors import ConfigError
 from pipeline.log import LogSettings
@@ -38,7 +39,7 @@ MAX_FILE: Final = 4 << 20
 PREFIX: Final = "TIDEGATE_"
 SEPARATOR: Final = "__"
 ENGINE_VARIABLE: Final = "TIDEGATE_ENGINE"
-LATER: Final = {"wef": "Windows Event Forwarding", "radius": "RADIUS accounting"}
+LATER: Final = {"radius": "RADIUS accounting"}
 """Listeners that have a place in the contract and aren't part of this version."""
 
 Tree = dict[str, object]
@@ -72,6 +73,7 @@ class ListenersSettings(Settings):
     """[listeners]: one table per way in."""
 
     syslog: SyslogSettings | None = None
+    wef: WefSettings | None = None
 
 
 class MetricsSettings(Settings):

@@ -50,6 +50,10 @@ def _explain(source: str, model: type[BaseModel], details: ErrorDetails) -> Conf
             return ConfigError(what, "unknown key", f"did you mean {near[0]}?" if near else f"this table has {', '.join(names)}")
         case "missing":
             return ConfigError(what, "missing", "add it")
+        case "union_tag_invalid" | "union_tag_not_found":
+            facts = details.get("ctx", {})
+            place, known = f"{what}.{str(facts['discriminator']).strip(chr(39))}", facts.get("expected_tags")
+            return ConfigError(place, "unknown", f"use one of {known}") if known else ConfigError(place, "missing", "add it")
         case "model_type" | "dict_type" | "model_attributes_type":
             return ConfigError(what, "is not a table", f"write it as [{place}]")
     why, _, fix = details["msg"].removeprefix(VALUE_ERROR_PREFIX).partition("; ")
@@ -62,9 +66,10 @@ def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str, l
     candidates = tables
     for part in location:
         fields = [field for table in candidates for name, field in table.model_fields.items() if _spelling(name, field) == part]
+        tagged = place.endswith("]") and any(part in _tags(table) for table in candidates)
         if isinstance(part, int):
             place += f"[{part}]"
-        elif fields or part == location[-1]:
+        elif part == location[-1] or (fields and not tagged):
             place += f".{part}" if place else str(part)
         else:  # the tag of a union, which stands in no file
             candidates = [table for table in candidates if part in _tags(table)] or candidates

@@ -76,6 +76,12 @@ def _resolve_profile(value: object, info: ValidationInfo) -> object:
     return str(resolve_path(value, info)) if isinstance(value, str) and ("/" in value or value.endswith(".toml")) else value
 
 
+def _expect(scheme: str, url: Url) -> Url:
+    if url.scheme != scheme:
+        raise ValueError(f"clients reach this kind of endpoint by {scheme}; write {scheme}://")
+    return url
+
+
 class EndpointSettings(Settings):
     """What both kinds of [[listeners.wef.endpoints]] have.
 
@@ -90,10 +96,6 @@ class EndpointSettings(Settings):
     subscriptions: tuple[str, ...] = ()
     clients: tuple[str, ...] = ("*",)
 
-    def _expect(self, scheme: str) -> None:
-        if self.url.scheme != scheme:
-            raise ValueError(f"url: this kind of endpoint is reached by {scheme}://")
-
 
 class CertificateEndpoint(EndpointSettings):
     """An HTTPS endpoint where clients show certificates.
@@ -107,11 +109,11 @@ class CertificateEndpoint(EndpointSettings):
     key: FilePath
     client_ca: tuple[FilePath, ...] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def speaks_tls(self) -> Self:
+    @field_validator("url")
+    @classmethod
+    def speaks_tls(cls, url: Url) -> Url:
         """Certificates are TLS' business."""
-        self._expect("https")
-        return self
+        return _expect("https", url)
 
 
 class Encryption(StrEnum):
@@ -132,11 +134,11 @@ class KerberosEndpoint(EndpointSettings):
     keytabs: tuple[FilePath, ...] = Field(min_length=1)
     encryption: tuple[Encryption, ...] = Field(default=(Encryption.AES,), min_length=1)
 
-    @model_validator(mode="after")
-    def speaks_http(self) -> Self:
+    @field_validator("url")
+    @classmethod
+    def speaks_http(cls, url: Url) -> Url:
         """Sealed messages travel over plain HTTP; over TLS they would need channel bindings."""
-        self._expect("http")
-        return self
+        return _expect("http", url)
 
 
 class Format(StrEnum):

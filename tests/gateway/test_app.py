@@ -208,7 +208,7 @@ def test_an_address_in_use(tmp_path: Path) -> None:
     assert line.startswith("tidegate: listeners.syslog tcp 127.0.0.1:")
 
 
-@pytest.mark.parametrize("section", ["wef", "radius"])
+@pytest.mark.parametrize("section", ["radius"])
 def test_what_is_not_built_is_refused(tmp_path: Path, section: str) -> None:
     code, (line,) = run(write(tmp_path, f"[listeners.{section}]\n"))
     assert code == ExitCode.CONFIG

@@ -1,0 +1,69 @@
+"""The Windows Event Forwarding listener, made of the configuration: who authenticates, what is offered, where events go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from uuid import uuid4
+
+import trio
+
+from gateway.config import Config
+from gateway.windows_subscriptions import expand_all
+from listeners.wef.authenticators import open_authenticators
+from listeners.wef.listener import NAME, serve_wef
+from listeners.wef.refusals import Refusals
+from listeners.wef.settings import WefSettings
+from normalizers.normalizer import Normalizer
+from pipeline.intake import Intake
+from pipeline.log import Log, PeerLog
+from pipeline.metrics import Metrics
+from pipeline.rejects import Rejects
+from pipeline.spool.sqlite import SqliteSpool
+
+
+def make_wef_listener(
+    config: Config,
+    wef: WefSettings,
+    *,
+    normalizer: Normalizer,
+    spool: SqliteSpool,
+    intake: Intake,
+    rejects: Rejects,
+    metrics: Metrics,
+    log: Log,
+    stop: trio.Event,
+) -> Callable[..., Awaitable[None]]:
+    """`serve_wef` with everything but its task_status.
+
+    Args:
+        config: what runs.
+        wef: its [listeners.wef].
+        normalizer: judges events.
+        spool: remembers bookmarks.
+        intake: where batches go.
+        rejects: the ring of what was refused.
+        metrics: of the process.
+        log: of the process.
+        stop: set for a drain.
+
+    Raises:
+        ConfigError: a profile, query, certificate, key or keytab can't be used, or a package is missing.
+    """
+    refusals = Refusals(NAME, metrics, PeerLog(log, trio.current_time), rejects.keep, time.time_ns)
+    return partial(
+        serve_wef,
+        wef,
+        authenticators=open_authenticators(wef, config.gateway.state_dir, refusals, log),
+        offered=expand_all(wef.subscriptions),
+        normalize=normalizer.normalize_events,
+        intake=intake,
+        memory=spool,
+        remember=rejects.keep,
+        metrics=metrics,
+        clock=time.time_ns,
+        new_uuid=uuid4,
+        log=log,
+        stop=stop,
+    )
