@@ -96,7 +96,9 @@ def test_a_body_breaks(body: bytes, rule: str) -> None:
 
 def test_tabs_before_fields_are_taken() -> None:
     tabbed = BODY.replace(b"\r\nContent-Type", b"\r\n\tContent-Type").replace(b"OriginalContent", b"\tOriginalContent")
-    assert parse_sealed(tabbed, KERBEROS) == parse_sealed(BODY, KERBEROS)
+    sealed = parse_sealed(tabbed, KERBEROS)
+    assert sealed == dataclasses.replace(parse_sealed(BODY, KERBEROS), tab=True)
+    assert encode_sealed(sealed) == tabbed
 
 
 def test_a_padded_cipher_text_is_taken_where_it_may_be() -> None:
