@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,6 +19,7 @@ class Metrics:
     """One instance per process, handed to whoever counts; tests make their own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a second series beside every counter, which nobody asks for
         self.registry: Final = CollectorRegistry(auto_describe=True)
 
         def counter(name: str, text: str, *labels: str) -> Counter:
