@@ -19,8 +19,8 @@ text: it ends where what has to close the body begins. The clear text may be com
     multipart-token          has a token whose header is longer than all of it, or empty
     multipart-length         has another amount of cipher text than clear text stated
 
-Departures: MS-WSMV has a tab before each field, Windows writes none: white space there is taken, none is written. A body of several messages (for those over
-16 KiB under CredSSP) is refused: Kerberos and SPNEGO have one.
+Departures: MS-WSMV has a tab before each field, Windows' forwarder and collector write none: white space there is taken, and a tab written to who wrote one.
+A body of several messages (for those over 16 KiB under CredSSP) is refused: Kerberos and SPNEGO have one.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ class Sealed:
     data:      the cipher text, as long as the clear text unless an algorithm pads.
     length:    octets of the clear text, as stated.
     original:  Content-Type of the clear text.
+    tab:       whether a tab stands before each field. Windows' forwarder and collector write none; WinRM's remote shells do, as MS-WSMV has it, and their
+               clients take no answer without: answer as you were asked.
     """
 
     protocol: Protocol
@@ -75,6 +77,7 @@ class Sealed:
     data: bytes
     length: int
     original: str = SOAP_UTF_16
+    tab: bool = False
 
 
 def is_sealed(content_type: str | None) -> bool:
@@ -133,7 +136,8 @@ def parse_sealed(body: bytes, content_type: str, *, padded: bool = False) -> Sea
     data_at = start + LENGTH_OCTETS + size
     if not size or data_at > end:
         raise MessageError("multipart-token", offset=start, document=DOCUMENT, detail=str(size))
-    sealed = Sealed(protocol, body[start + LENGTH_OCTETS : data_at], body[data_at:end], int(original[2]), original[1])
+    tab = body.startswith(b"\t", len(delimiter))
+    sealed = Sealed(protocol, body[start + LENGTH_OCTETS : data_at], body[data_at:end], int(original[2]), original[1], tab)
     if len(sealed.data) != sealed.length and not (padded and len(sealed.data) > sealed.length):
         raise MessageError("multipart-length", offset=data_at, document=DOCUMENT, detail=f"{len(sealed.data)} octets for {sealed.length}")
     return sealed
@@ -156,10 +160,12 @@ def _part(body: bytes, at: int, delimiter: bytes, names: tuple[str, ...]) -> tup
 
 def encode_sealed(sealed: Sealed) -> bytes:
     """A body as Windows writes it; its head's Content-Type is `encode_content_type`'s."""
+    tab = "\t" if sealed.tab else ""
     return b"".join(
         (
-            f"--{BOUNDARY}\r\nContent-Type: {sealed.protocol.value}\r\nOriginalContent: type={sealed.original};Length={sealed.length}\r\n".encode("ascii"),
-            f"--{BOUNDARY}\r\nContent-Type: {OCTET_STREAM}\r\n".encode("ascii"),
+            f"--{BOUNDARY}\r\n{tab}Content-Type: {sealed.protocol.value}\r\n".encode("ascii"),
+            f"{tab}OriginalContent: type={sealed.original};Length={sealed.length}\r\n".encode("ascii"),
+            f"--{BOUNDARY}\r\n{tab}Content-Type: {OCTET_STREAM}\r\n".encode("ascii"),
             len(sealed.header).to_bytes(LENGTH_OCTETS, "little"),
             sealed.header,
             sealed.data,
