@@ -194,8 +194,8 @@ class SqliteSpool:
     def _apply(self, work: Work, outcome: Outcome) -> None:
         """Take over what a transaction made durable."""
         for standing in work.standings:
-            cursor = self._cursors[standing.stored.name]
-            if cursor.stored == standing.stored:
+            cursor = self._cursors.get(standing.stored.name)
+            if cursor is not None and cursor.stored == standing.stored:
                 cursor.dirty = False
         for line in outcome.moved:
             cursor = self._cursors[line.name]
@@ -205,6 +205,8 @@ class SqliteSpool:
             cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, line.cursor), lost=cursor.stored.lost + line.lost - before.lost)
             cursor.dirty = newer
         for name, lag in outcome.lags.items():
+            if name not in self._cursors:  # forgotten meanwhile
+                continue
             self._cursors[name].oldest_at_ms = lag.oldest_at_ms
             self._metrics.lag_bytes.labels(name).set(lag.octets)
         self._letters = self._letters[len(work.letters) :]

@@ -394,3 +394,15 @@ def test_status_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(SpoolError):
         read_status_of(tmp_path, now_ms=NOW, max_bytes=1, keep_removed_s=1.0)
     assert list(tmp_path.iterdir()) == [], "asking makes nothing"
+
+
+async def test_forgetting_while_a_commit_runs(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE, SENSOR])
+    await spool.commit(submissions(batch_of([1])))
+    await spool.close()
+    spool = spool_in(tmp_path, [ARCHIVE])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(spool.commit, submissions(batch_of(range(2, 2000))))
+        nursery.start_soon(spool.forget, "sensor")
+    assert [consumer.name for consumer in (await spool.status()).consumers] == ["archive"]
+    await spool.close()
