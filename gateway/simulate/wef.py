@@ -1,7 +1,8 @@
 """Simulated Windows Event Forwarding: machines that log events and deliver them to a collector, at a rate or as fast as it acknowledges.
 
 At a rate, events are logged when they are due, whether or not the collector is there: a log that isn't read in time overwrites its oldest, as Windows' does.
-Flat out, each machine logs on as soon as its collector has kept up, so nothing is overwritten and what is measured is acknowledged events.
+Flat out, each machine logs on as soon as its collector has kept up, so nothing is overwritten and what is measured is acknowledged events. Generated ones
+are then drawn now and then and logged many times, each time under its log's next record ID: to a collector they are all different.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import trio
 
 from gateway.simulate.estate import build_estate
 from gateway.simulate.events import generate_events
+from gateway.simulate.messages import Header, Message, encode_message
 from gateway.simulate.stream import REPEATED, REPORT_S, TICK_S, Course
 from gateway.simulate.wef_connection import Way
 from gateway.simulate.wef_delivery import Post, Tally
@@ -24,10 +26,20 @@ from gateway.simulate.wef_machine import TOLD, Account, Habits, Machine
 from gateway.simulate.wef_manager import Manager
 from pipeline.errors import DeliveryError, leaves
 from wire.event import WindowsEvent
+from wire.event_xml import LAYOUT
+from wire.syslog_framing import Framing
 
 COURSE: Final = Course()
+Entry = tuple[WindowsEvent, Message | None]
+"""An event to be logged, and where it is to be logged under another record ID, the message that writes it."""
+
 DRAIN_S: Final = 60.0
 CHUNK: Final = 128
+POOL: Final = 2048
+"""Generated events that go round flat out, of all machines together ..."""
+POOL_LEAST: Final = 32
+POOL_LIFETIME_S: Final = 5.0
+"""... and how old they get."""
 WINDOW: Final = 1024
 """Events that a machine's log runs ahead of its deliveries, flat out."""
 
@@ -106,7 +118,14 @@ async def simulate_wef(
         on_ack(machine, post)
 
     fleet = [Machine(name, way, manager, account, habits=habits, random=_branch(random), clock=clock, on_ack=acknowledged) for name, way in machines]
-    feed = Feed(fleet, _sources(fleet, random, clock, noise, only) if events is None else _deal(events, fleet, repeat=course.repeat), course, stop, room)
+    if events is not None:
+        sources = _deal(events, fleet, repeat=course.repeat)
+    else:
+        sources = [
+            _pool(source, max(POOL_LEAST, POOL // len(fleet))) if course.rate is None else ((event, None) for event in source)
+            for source in _generate(fleet, random, clock, noise, only)
+        ]
+    feed = Feed(fleet, sources, course, stop, room)
 
     def delivered() -> Delivered:
         waiting = sum(delivery.waiting for machine in fleet for delivery in machine.deliveries)
@@ -152,9 +171,7 @@ class Feed:
     begun:   when it began, on Trio's clock; None before.
     """
 
-    def __init__(
-        self, fleet: Sequence[Machine], sources: Sequence[Iterator[WindowsEvent]], course: Course, stop: trio.Event, room: trio.lowlevel.ParkingLot
-    ) -> None:
+    def __init__(self, fleet: Sequence[Machine], sources: Sequence[Iterator[Entry]], course: Course, stop: trio.Event, room: trio.lowlevel.ParkingLot) -> None:
         self._fleet, self._sources, self._course, self._stop, self._room = fleet, sources, course, stop, room
         self.logged = 0
         self.begun: float | None = None
@@ -203,16 +220,24 @@ class Feed:
     def _log(self, at: int, count: int) -> bool:
         """Log so many events of one machine; whether there were as many."""
         before = self.logged
-        for event in islice(self._sources[at], count):
-            self._fleet[at].log.append(event)
+        for event, message in islice(self._sources[at], count):
+            self._fleet[at].log.append(event, message)
             self.logged += 1
         return self.logged - before == count
 
 
-def _sources(fleet: Sequence[Machine], random: Random, clock: Callable[[], int], noise: float, only: frozenset[str] | None) -> list[Iterator[WindowsEvent]]:
+def _generate(fleet: Sequence[Machine], random: Random, clock: Callable[[], int], noise: float, only: frozenset[str] | None) -> list[Iterator[WindowsEvent]]:
     """Generated events for each machine, all of one estate."""
     estate = build_estate(random)
     return [generate_events(_branch(random), clock, noise=noise, only=only, estate=replace(estate, controllers=(machine.name,))) for machine in fleet]
+
+
+def _pool(events: Iterator[WindowsEvent], size: int) -> Iterator[Entry]:
+    """Entries without end: a pool goes round until it is old, then a new one is drawn."""
+    while pool := [(event, encode_message(event, LAYOUT, Header.NONE, Framing.UNDECIDED)) for event in islice(events, size)]:
+        drawn_at = trio.current_time()
+        while trio.current_time() - drawn_at < POOL_LIFETIME_S:
+            yield from pool
 
 
 def _branch(random: Random) -> Random:
@@ -220,10 +245,11 @@ def _branch(random: Random) -> Random:
     return Random(random.getrandbits(64))  # noqa: S311 - a simulation
 
 
-def _deal(events: Iterable[WindowsEvent], fleet: Sequence[Machine], *, repeat: bool) -> list[Iterator[WindowsEvent]]:
+def _deal(events: Iterable[WindowsEvent], fleet: Sequence[Machine], *, repeat: bool) -> list[Iterator[Entry]]:
     """The caller's events, one source for all machines."""
     source = _renumber(cycle(islice(events, REPEATED))) if repeat else iter(events)
-    return [source] * len(fleet)
+    entries: Iterator[Entry] = ((event, None) for event in source)
+    return [entries] * len(fleet)
 
 
 def _renumber(events: Iterable[WindowsEvent]) -> Iterator[WindowsEvent]:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import trio
 
+from gateway.simulate.messages import Message
 from wire.event import WindowsEvent
 from wire.event_xml import encode_event
 
@@ -55,13 +56,18 @@ class Channel:
         """The newest event."""
         return self._events[-1] if self._events else None
 
-    def append(self, event: WindowsEvent) -> Logged:
-        """Log an event as it is. Where its own record ID doesn't rise, the log's does all the same: in a log of forwarded events the two differ."""
+    def append(self, event: WindowsEvent, message: Message | None = None) -> Logged:
+        """Log an event. Where its own record ID doesn't rise, the log's does all the same: in a log of forwarded events the two differ.
+
+        Args:
+            event: what happened.
+            message: it is written by this one, under the log's record ID: to a collector another event than the last that looked like it.
+        """
         last = self._events[-1].record_id if self._events else 0
         record_id = int(event.record_id) if event.record_id.isdecimal() else 0
         record_id = record_id if record_id > last else last + 1
-        level = int(event.level) if event.level.isdecimal() else 0
-        logged = Logged(self.end, record_id, event.event_id, event.provider, level, encode_event(event))
+        octets = message.encode_numbered(record_id) if message else encode_event(event)
+        logged = Logged(self.end, record_id, event.event_id, event.provider, int(event.level) if event.level.isdecimal() else 0, octets)
         self._events.append(logged)
         self.end += 1
         return logged
@@ -90,9 +96,9 @@ class EventLog:
             self._channels[key] = Channel(channel, self._capacity)
         return self._channels[key]
 
-    def append(self, event: WindowsEvent) -> Logged:
+    def append(self, event: WindowsEvent, message: Message | None = None) -> Logged:
         """Log an event in its channel, and tell whoever waits."""
-        logged = self[event.channel].append(event)
+        logged = self[event.channel].append(event, message)
         self.stir()
         return logged
 
