@@ -19,7 +19,7 @@ class Metrics:
     """One instance per process, handed to whoever counts; tests make their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series beside every counter, which nobody asks for
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside every counter, which nobody asks for
         self.registry: Final = CollectorRegistry(auto_describe=True)
 
         def counter(name: str, text: str, *labels: str) -> Counter:
