@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,18 @@ IN_CI: Final = os.environ.get("CI", "") not in ("", "0", "false")
 
 collect_ignore_glob: Final = [] if EXTRA_CORPUS else ["extra/*"]
 
+HAS_KERBEROS: Final = find_spec("gssapi") is not None
+"""Whether `make setup` could build the extra; in CI it has to."""
+
+if not (HAS_KERBEROS or IN_CI):
+    collect_ignore_glob.append("listeners/test_wef_kerberos.py")
+
 sys.path.insert(0, str(TESTS))
+
+
+def pytest_report_header() -> str:
+    """Say what isn't tested."""
+    return "Kerberos: tested" if HAS_KERBEROS else "Kerberos: not tested, the extra `kerberos` isn't installed"
 
 
 def pytest_configure() -> None:

@@ -41,8 +41,9 @@ def judge_token(token: InitialToken, allowed: Collection[int]) -> Refusal | None
     """
     if token.mechanism is Mechanism.NTLM:
         return Refusal("kerberos-ntlm", f"offered {', '.join(token.offered)}")
-    if Mechanism.KERBEROS not in token.offered:
-        return Refusal("kerberos-ntlm" if Mechanism.NTLM in token.offered else "kerberos-mechanism", f"offered {', '.join(token.offered)}")
+    if token.mechanism is not Mechanism.KERBEROS:
+        fallen_back = Mechanism.NTLM in token.offered and Mechanism.KERBEROS not in token.offered
+        return Refusal("kerberos-ntlm" if fallen_back else "kerberos-mechanism", f"offered {', '.join(token.offered)}")
     request = token.request
     if request is not None and not {request.encryption, request.session_encryption} <= set(allowed):
         return Refusal("kerberos-rc4", describe(request))

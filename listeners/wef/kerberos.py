@@ -126,6 +126,7 @@ class KerberosSession:
         self._context: spnego.ContextProxy | None = None
         self._pending: spnego.ContextProxy | None = None
         self._refused = 0
+        self._tab = False
         self.identity: Identity | None = None
 
     async def admit(self, head: Head) -> Response | None:
@@ -218,6 +219,7 @@ class KerberosSession:
         if context is None:
             raise MessageError("kerberos-unsealed", document=DOCUMENT)
         sealed = parse_sealed(body, head.field("content-type") or "", padded=self._authenticator.padded)
+        self._tab = sealed.tab
         try:
             encrypted, clear = await self._run(len(body), lambda: _unseal(context, sealed))
         except Exception as error:  # no closed set, for a forged token
@@ -231,7 +233,8 @@ class KerberosSession:
         context, protocol = self._context, self._scheme.protocol
         if not body or context is None:
             return Response(status)
-        octets = await self._run(len(body), lambda: _seal(context, body, protocol))
+        tab = self._tab
+        octets = await self._run(len(body), lambda: _seal(context, body, protocol, tab=tab))
         return Response(status, octets, (("Content-Type", encode_content_type(protocol)),))
 
     async def _run(self, octets: int, work: Callable[[], T]) -> T:
@@ -245,6 +248,6 @@ def _unseal(context: spnego.ContextProxy, sealed: Sealed) -> tuple[bool, bytes]:
     return result.encrypted, result.buffers[1].data or b""
 
 
-def _seal(context: spnego.ContextProxy, body: bytes, protocol: Protocol) -> bytes:
+def _seal(context: spnego.ContextProxy, body: bytes, protocol: Protocol, *, tab: bool) -> bytes:
     wrapped = context.wrap_winrm(body)
-    return encode_sealed(Sealed(protocol, wrapped.header, wrapped.data, len(body)))
+    return encode_sealed(Sealed(protocol, wrapped.header, wrapped.data, len(body), tab=tab))

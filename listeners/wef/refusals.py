@@ -115,11 +115,11 @@ EXPLANATIONS: Final = MappingProxyType(
         "kerberos-ntlm": Explanation(
             "the client fell back to NTLM, because it got no Kerberos ticket for the gateway",
             "setspn -Q HTTP/GATEWAY has to find exactly one account; the GPO's URL needs the full name, no address or alias; and the gateway mustn't"
-            " be in TrustedHosts"
-            " (winrm get winrm/config/client). klist get HTTP/GATEWAY on the client shows the error",
+            " be in TrustedHosts (winrm get winrm/config/client). klist get HTTP/GATEWAY on the client shows the error",
         ),
         "kerberos-mechanism": Explanation(
-            "the client offered other mechanisms than Kerberos", "the client has to be a member of the domain, or of one that trusts the gateway's"
+            "the client offered other mechanisms than Kerberos, or another one first",
+            "the client has to be a member of the domain, or of one that trusts the gateway's",
         ),
         "kerberos-wrong-spn": Explanation(
             "the client's ticket is for a service that no keytab has a key for",
