@@ -20,7 +20,7 @@ from typing import Final
 
 import trio
 
-from forwarders.destination import Destination
+from forwarders.destination import Delivered, Destination
 from forwarders.settings import RetrySettings
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.log import Log
@@ -78,6 +78,7 @@ class Delivery:
             SpoolError: the spool can't be read.
         """
         try:
+            await self._greet()
             while True:
                 row = await self._spool.read(self._name)
                 if row is not None:
@@ -92,6 +93,17 @@ class Delivery:
                 with trio.move_on_after(self._retry.timeout, shield=True):
                     await self._destination.close()
 
+    async def _greet(self) -> None:
+        """Open once before the first record comes, so that a wrong path or a closed port is told at the start and not at night."""
+        try:
+            with trio.fail_after(self._retry.timeout):
+                await self._reopen()
+        except (DeliveryError, trio.TooSlowError) as error:
+            reason = error.reason if isinstance(error, DeliveryError) else "timeout"
+            self._metrics.delivery_failures.labels(self._name, reason).inc()
+            self._log.warning("destination can't be opened, records will wait for it", reason=reason, detail=getattr(error, "detail", ""))
+            await self._close()
+
     async def _deliver(self, row: Row) -> None:
         """Bring a row to its end: every record of it taken, parked, skipped or dropped."""
         wanted = row if self._wants is None else row.select(self._wants)
@@ -105,24 +117,24 @@ class Delivery:
         while pieces:
             piece = pieces.popleft()
             try:
-                state = await self._attempt(piece)
+                delivered = await self._attempt(piece)
             except DeliveryError as error:
                 pieces.extendleft(reversed(await self._after(error, piece)))
             else:
-                self._took(piece, state)
+                self._took(piece, delivered)
 
     @property
     def _state(self) -> bytes:
         return self._spool.position(self._name).state
 
-    def _took(self, piece: Row, state: bytes) -> None:
+    def _took(self, piece: Row, delivered: Delivered) -> None:
         if self._failures:
             self._log.info("destination takes records again", failures=self._failures)
         self._failures = 0
-        self._metrics.delivered.labels(self._name).inc(len(piece))
-        self._spool.advance(self._name, piece.end, state)
+        self._metrics.delivered.labels(self._name).inc(len(piece) - delivered.skipped)
+        self._spool.advance(self._name, piece.end, delivered.state)
 
-    async def _attempt(self, piece: Row) -> bytes:
+    async def _attempt(self, piece: Row) -> Delivered:
         """One attempt; raises DeliveryError."""
         try:
             with trio.fail_after(self._retry.timeout):
@@ -146,11 +158,11 @@ class Delivery:
         """What a failed attempt leaves to be tried."""
         self._metrics.delivery_failures.labels(self._name, error.reason).inc()
         if error.taken >= len(piece):
-            self._took(piece, self._state)
+            self._took(piece, Delivered(self._state))
             return ()
         if error.taken > 0:
             taken, piece = piece.split(error.taken)
-            self._took(taken, self._state)
+            self._took(taken, Delivered(self._state))
         if error.retriable:
             await self._pause(error)
             return () if self._spool.dropped(self._name, piece) else (piece,)
@@ -168,12 +180,15 @@ class Delivery:
 
     async def _pause(self, error: DeliveryError) -> None:
         """Close what failed, and wait: longer each time, and never all gateways alike."""
-        if self._open:
-            self._open = False
-            with trio.move_on_after(self._retry.timeout):
-                await self._destination.close()
+        await self._close()
         delay = min(self._retry.longest, self._retry.first * 2 ** min(self._failures, MAX_DOUBLINGS)) * (0.5 + 0.5 * self._random())
         if self._failures == 0:
             self._log.warning("destination fails, records wait for it", reason=error.reason, detail=error.detail)
         self._failures += 1
         await trio.sleep(delay)
+
+    async def _close(self) -> None:
+        if self._open:
+            self._open = False
+            with trio.move_on_after(self._retry.timeout):
+                await self._destination.close()

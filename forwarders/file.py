@@ -24,6 +24,7 @@ from typing import Final
 
 import trio
 
+from forwarders.destination import Delivered
 from forwarders.settings import FileSettings
 from pipeline.errors import DeliveryError
 from pipeline.spool.row import Row
@@ -48,8 +49,8 @@ class FileDestination:
     async def open(self, state: bytes) -> bytes:
         return await trio.to_thread.run_sync(self._file.open, state)
 
-    async def deliver(self, row: Row) -> bytes:
-        return await trio.to_thread.run_sync(self._file.append, row.ndjson())
+    async def deliver(self, row: Row) -> Delivered:
+        return Delivered(await trio.to_thread.run_sync(self._file.append, row.ndjson()))
 
     async def close(self) -> None:
         self._file.close()

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from forwarders.destination import Delivered
 from forwarders.encoders.windows_event import restore
 from forwarders.settings import SensorLayout, SensorSettings, SensorTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
@@ -82,8 +83,8 @@ class Sensor:
         """
         await self._sender.connect()
 
-    async def deliver(self, row: Row) -> bytes:
-        """Send every record that the layout carries; no state.
+    async def deliver(self, row: Row) -> Delivered:
+        """Send every record that the layout carries; the others are skipped. There is no state.
 
         Raises:
             DeliveryError: retriable, and what was sent before is sent again with the same record IDs; `unreadable-record`, which isn't.
@@ -110,7 +111,7 @@ class Sensor:
             self._metrics.skipped.labels(self._name, reason).inc(count)
         if shortened:
             self._metrics.shortened.labels(self._name).inc(shortened)
-        return b""
+        return Delivered(skipped=skipped.total())
 
     async def close(self) -> None:
         """Disconnect."""

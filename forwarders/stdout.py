@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from forwarders.destination import Delivered
 from pipeline.errors import DeliveryError
 from pipeline.spool.row import Row
 
@@ -32,7 +33,7 @@ class StdoutDestination:
     async def open(self, state: bytes) -> None:
         """Nothing to get ready, and no state to go by."""
 
-    async def deliver(self, row: Row) -> bytes:
+    async def deliver(self, row: Row) -> Delivered:
         lines = self._rest + row.ndjson()
         begun = 1 if self._rest else 0
         at = 0
@@ -45,7 +46,7 @@ class StdoutDestination:
             raise DeliveryError("write", retriable=True, detail=error.strerror or str(error), taken=max(0, whole - begun)) from error
         finally:
             self._rest = lines[at : lines.find(b"\n", at) + 1] if at and lines[at - 1] != ord("\n") else b""
-        return b""
+        return Delivered()
 
     async def _writable(self) -> None:
         try:

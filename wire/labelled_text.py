@@ -15,24 +15,16 @@ follows a label's line belongs to its value, what follows a blank line to Messag
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 FREE_TEXT: Final = "Message"
 MAX_NAMES: Final = 128
 
 _WHITE: Final = " \t\r\n"
-_WHITES: Final = re.compile(r"[ \t\r\n]+")
 _BREAK: Final = re.compile(r"\r\n|\n|\r")
 _GAP: Final = re.compile(r" {2,}")
 _BLANK_LINE_SPACES: Final = 4
 _LABEL: Final = re.compile(r"([ \t]*)([A-Za-z][^:\r\n]{1,62}):(?![\\/])[ \t]*(.*)", re.DOTALL)
-
-
-def encode_labels(sentence: str, data: Iterable[tuple[str, str]]) -> str:
-    """A sentence and one labelled line for each value, as Windows renders an event that has no sections."""
-    lines = (f"{name}:\t{_WHITES.sub(' ', value)}" for name, value in data)
-    return "\r\n".join((sentence, "", *lines))
 
 
 def parse_labels(text: str, heading: str = "") -> tuple[tuple[str, str], ...]:

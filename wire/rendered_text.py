@@ -27,7 +27,7 @@ from functools import cache
 from typing import Final
 
 from wire.event import WindowsEvent
-from wire.labelled_text import FREE_TEXT, encode_labels, parse_labels
+from wire.labelled_text import FREE_TEXT, parse_labels
 from wire.message_texts import MESSAGE_TEXTS, Label, MessageText
 
 LOCALISED: Final = "localised-text"
@@ -113,7 +113,7 @@ def render_event(event: WindowsEvent, *, flat: bool = False) -> str:
     """The text of any event: as Windows writes it for one of the table, else as it was delivered, else its data line by line."""
     if event.event_id in MESSAGE_TEXTS:
         return render_message(event.event_id, event.data, flat=flat)
-    return event.message or encode_labels(f"Event {event.event_id}.", event.data)
+    return event.message or ("  " if flat else "\r\n").join(f"{name}:  {value}" for name, value in event.data)
 
 
 def render_message(event_id: str, data: Iterable[tuple[str, str]], *, flat: bool = False) -> str:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from support.batches import batch_of, name_of, spool_in, submissions
 
 from forwarders.delivery import Delivery
-from forwarders.destination import Destination
+from forwarders.destination import Delivered, Destination
 from forwarders.settings import RetrySettings
 from pipeline.errors import DeliveryError
 from pipeline.metrics import Metrics
@@ -46,7 +46,7 @@ class Script:
         self.opened.append(state)
         return None
 
-    async def deliver(self, row: Row) -> bytes:
+    async def deliver(self, row: Row) -> Delivered:
         await trio.lowlevel.checkpoint()
         names = [name_of(text) for text in row.texts()]
         if self.poison.intersection(names):
@@ -56,7 +56,7 @@ class Script:
             self.taken += names[: step[0]]
             raise DeliveryError("down", retriable=step[1], taken=step[0])
         self.taken += names
-        return b"%d" % len(self.taken)
+        return Delivered(b"%d" % len(self.taken))
 
     async def close(self) -> None:
         self.closed += 1
@@ -129,7 +129,7 @@ async def test_pauses_double_up_to_the_limit(tmp_path: Path, autojump_clock: tri
     times: list[float] = []
 
     class Down(Script):
-        async def deliver(self, row: Row) -> bytes:
+        async def deliver(self, row: Row) -> Delivered:
             times.append(trio.current_time())
             if len(times) < 7:
                 raise DeliveryError("down", retriable=True)
@@ -156,7 +156,7 @@ async def test_a_state_given_at_open_is_durable_before_anything_is_delivered(tmp
             await super().open(state)
             return b"opened"
 
-        async def deliver(self, row: Row) -> bytes:
+        async def deliver(self, row: Row) -> Delivered:
             seen.append((await spool.status()).consumers[0].state)
             return await super().deliver(row)
 
@@ -173,7 +173,7 @@ async def test_an_attempt_that_hangs_is_given_up(tmp_path: Path, autojump_clock:
     hung = [True]
 
     class Hanging(Script):
-        async def deliver(self, row: Row) -> bytes:
+        async def deliver(self, row: Row) -> Delivered:
             if hung.pop() if hung else False:
                 await trio.sleep_forever()
             return await super().deliver(row)
@@ -189,7 +189,7 @@ async def test_one_that_hangs_stops_no_other(tmp_path: Path) -> None:
     well = Script()
 
     class Hung(Script):
-        async def deliver(self, row: Row) -> bytes:
+        async def deliver(self, row: Row) -> Delivered:
             await trio.sleep_forever()
             raise AssertionError(row)
 
@@ -225,7 +225,7 @@ async def test_what_drop_oldest_gave_up_is_not_tried_for_ever(tmp_path: Path, au
     spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING, 2000, OnFull.DROP_OLDEST)], metrics=metrics)
 
     class Gated(Script):
-        async def deliver(self, row: Row) -> bytes:
+        async def deliver(self, row: Row) -> Delivered:
             with trio.CancelScope(shield=True):  # against the limit of an attempt, which a mock clock reaches at once
                 await dropped.wait()
             return await super().deliver(row)
@@ -258,4 +258,28 @@ async def test_a_full_dead_letter_box_holds_the_destination(tmp_path: Path, auto
     assert destination.taken == [0]
     assert metrics.value("tidegate_parked_total", destination=NAME, reason="bad-record") == 2
     assert spool.position(NAME).cursor == 3, "nothing is destroyed"
+    await spool.close()
+
+
+class Closed(Script):
+    """Can't be opened the first time."""
+
+    async def open(self, state: bytes) -> bytes | None:
+        await super().open(state)
+        if len(self.opened) == 1:
+            raise DeliveryError("permission", retriable=True, detail="as scripted")
+        return None
+
+
+async def test_a_destination_is_opened_before_its_first_record_and_says_at_once_that_it_cannot_be(tmp_path: Path) -> None:
+    destination, metrics = Closed(), Metrics()
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)], metrics=metrics)
+    delivery = delivery_of(spool, destination, metrics)
+    delivery.finish()
+    await delivery.run()
+    assert (len(destination.opened), destination.closed) == (1, 1)
+    assert metrics.value("tidegate_delivery_failures_total", destination=NAME, reason="permission") == 1
+    await spool.commit(submissions(batch_of([1, 2], weak=True)))
+    await delivery.run()
+    assert (len(destination.opened), destination.taken) == (2, [1, 2])
     await spool.close()

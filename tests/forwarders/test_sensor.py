@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from support.events import SAMPLES, hostile_events
 from support.required_events import required_events
 
+from forwarders.destination import Delivered
 from forwarders.encoders.windows_event import restore
 from forwarders.sensor import Sensor
 from forwarders.settings import SensorLayout, SensorSettings
@@ -71,7 +72,7 @@ async def test_all_fifteen_leave_in_order_in_the_layouts_that_carry_them() -> No
         sender = FakeSender()
         destination = sensor(layout, sender)
         await destination.open(b"")
-        assert await destination.deliver(row_of(*SAMPLES.values())) == b""
+        assert await destination.deliver(row_of(*SAMPLES.values())) == Delivered()
         await destination.close()
         assert sender.connected == 0
         payloads = [message.removeprefix(b"<13>Mar 15 10:11:12 gw-1 ") for message in sender.messages]
@@ -88,7 +89,7 @@ async def test_only_qradar_has_a_header() -> None:
 @pytest.mark.parametrize("layout", [SensorLayout.CEF, SensorLayout.RSA], ids=str)
 async def test_what_a_layout_cannot_carry_is_skipped_and_counted(layout: SensorLayout) -> None:
     sender, metrics = FakeSender(), Metrics()
-    await sensor(layout, sender, metrics).deliver(row_of(*SAMPLES.values()))
+    assert await sensor(layout, sender, metrics).deliver(row_of(*SAMPLES.values())) == Delivered(skipped=len(SAMPLES) - 1)
     assert len(sender.messages) == 1
     assert metrics.value("tidegate_skipped_total", destination="s1", reason="event-not-in-layout") == len(SAMPLES) - 1
 

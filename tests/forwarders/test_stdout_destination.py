@@ -10,6 +10,7 @@ import trio
 import trio.testing
 from support.batches import batch_of
 
+from forwarders.destination import Delivered
 from forwarders.stdout import StdoutDestination
 from pipeline.errors import DeliveryError
 from pipeline.spool.row import Row
@@ -25,7 +26,7 @@ async def test_a_file_gets_every_line(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         destination = StdoutDestination(file.fileno())
         await destination.open(b"")
-        assert await destination.deliver(row) == b""
+        assert await destination.deliver(row) == Delivered()
         await destination.close()
     assert (tmp_path / "out").read_bytes() == row.records
 

@@ -25,7 +25,7 @@ from wire.layouts.layout import Mode, Reading
 from wire.layouts.payload import WHITE_SPACE
 from wire.message_texts import MESSAGE_TEXTS
 from wire.providers import canonical_provider
-from wire.rendered_text import LOCALISED, TRUNCATED, read_message, render_message
+from wire.rendered_text import LOCALISED, TRUNCATED, read_message
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -130,13 +130,6 @@ def missing_data(fields: Mapping[str, str], data: Iterable[tuple[str, str]]) -> 
     rendered = read_message(fields["event_id"], fields.get("message", ""), provider)
     known = {name for name, _ in data}
     return () if LOCALISED in rendered.warnings else tuple(pair for pair in rendered.data if pair[0] not in known)
-
-
-def message_of(event: WindowsEvent, *, flat: bool = False) -> str:
-    """The event's rendered text: what came with it, or what Windows would write; for an event nobody knows, `Name: value` lines."""
-    if event.event_id in MESSAGE_TEXTS:
-        return render_message(event.event_id, event.data, flat=flat)
-    return event.message or ("  " if flat else "\r\n").join(f"{name}:  {value}" for name, value in event.data)
 
 
 def _bounded(data: Iterable[tuple[str, str]], mended: list[str]) -> Pairs:

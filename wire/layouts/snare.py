@@ -32,9 +32,10 @@ from pipeline.errors import MessageError
 from wire.event import EventTime, WindowsEvent
 from wire.event_time import format_ctime, parse_ctime, parse_iso
 from wire.keywords import audit_result
-from wire.layouts.assemble import assemble, message_of, user_fields
+from wire.layouts.assemble import assemble, user_fields
 from wire.layouts.layout import Layout, Mode, Reading
 from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
+from wire.rendered_text import render_event
 
 DOCUMENT: Final = "Snare Agent for Windows, appendix A"
 
@@ -111,7 +112,7 @@ def encode_event(event: WindowsEvent) -> bytes:
         event.computer,
         event.task or "None",
         "",
-        message_of(event, flat=True),
+        render_event(event, flat=True),
         event.record_id,
     )
     return encode_payload("\t".join(one_line(field) for field in fields))

@@ -28,9 +28,10 @@ from typing import Final
 from wire.event import EventTime, WindowsEvent
 from wire.event_time import format_us, parse_iso, parse_us
 from wire.keywords import LEVELS_BY_TYPE, audit_result, parse_keywords
-from wire.layouts.assemble import assemble, message_of
+from wire.layouts.assemble import assemble
 from wire.layouts.layout import Layout, Reading
 from wire.layouts.payload import decode_payload, encode_payload, one_line
+from wire.rendered_text import render_event
 
 DOCUMENT: Final = "Splunk, Monitor Windows event log data"
 
@@ -115,7 +116,7 @@ def encode_event(event: WindowsEvent) -> bytes:
         ("Keywords", result or event.keywords or "None"),
     )
     date = one_line(event.time_text) if event.time is None else format_us(event.time.unix_ns)
-    lines = [date, *(f"{name}={one_line(value)}" for name, value in pairs if value), f"Message={message_of(event)}"]
+    lines = [date, *(f"{name}={one_line(value)}" for name, value in pairs if value), f"Message={render_event(event)}"]
     return encode_payload("\r\n".join(lines))
 
 
