@@ -71,6 +71,18 @@ FIXES: Final[dict[tuple[str, str], str]] = {
     ("leef-version", ""): "begin with LEEF:1.0| or LEEF:2.0|",
     ("leef-header", ""): "write vendor, product, version and event ID between pipes",
     ("leef-delimiter", ""): "name one character, or x and its code, as LEEF 2.0's delimiter",
+    # Windows Event Forwarding
+    ("identity-mismatch", ""): "the event names another computer than its sender: list the sender under [listeners.wef] forwarders if it forwards for others",
+    ("unknown-subscription", ""): "the source still runs a subscription that isn't configured any more; it learns so at its next refresh (Refresh= in the GPO)",
+    ("not-allowed", ""): "list the source under clients of its endpoint and subscription",
+    ("empty-body", ""): "a request without content came where a message was due: something other than Windows' forwarder speaks to this endpoint",
+    ("content-encoding", ""): "Windows sends SLDC or no coding: something other than Windows' forwarder speaks to this endpoint",
+    ("encoding-limit", ""): "the subscriptions don't fit into what the source takes: offer it fewer, or raise MaxEnvelopeSizekb on it (winrm set winrm/config)",
+    ("spool-full", ""): "the spool takes nothing in: let the destination it names catch up, or raise [spool] max_bytes or its quota; the source sends again",
+    ("spool-slow", ""): "the disk took longer than [listeners.wef] answer_within to keep a batch: look at its latency; the source sends again",
+    ("spool", ""): "the disk refused: look at it and at the log; the source sends again",
+    ("unknown-action", ""): "no message of Windows Event Forwarding: something else speaks WS-Management to this endpoint",
+    ("not-an-envelope", ""): "no SOAP message: something other than Windows' forwarder speaks to this endpoint",
     # framing
     ("oversize", ""): "the message is longer than [listeners.syslog] max_message: raise it, or find out why the sender writes so much",
     ("msg-len-digits", ""): "this isn't octet counting: check that the sender and this port agree on framing, and that TLS goes to the TLS port",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from types import NoneType
 
 import orjson
 import pytest
@@ -16,7 +18,9 @@ from listeners.wef.identity import Identity
 from listeners.wef.sources import State
 from pipeline.model import Batch
 from pipeline.receipt import Receipt
+from pipeline.spool.settings import SpoolSettings
 from pipeline.spool.spool import Bookmark
+from wire import sldc
 from wire.event_xml import encode_event
 from wire.soap_encoding import encode_body
 from wire.wef.encoding import encode_request
@@ -73,6 +77,33 @@ async def test_a_whole_conversation(tmp_path: Path) -> None:
         assert isinstance(answer, EnumerateResponse)
         assert [one.bookmark for one in answer.offers] == [b"", BOOKMARK, b""]
         assert [one.version for one in answer.offers] == [one.version for one in told[0].offers]
+
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "wef"
+
+#   file                        status   kind               octets as
+CONVERSATION = [
+    ("enumerate.xml",           200,     EnumerateResponse),
+    ("end.xml",                 204,     NoneType),
+    ("heartbeat.xml",           200,     Ack),
+    ("events.xml",              200,     Ack),
+    ("subscription-end.xml",    200,     Ack),
+]  # fmt: skip
+
+
+async def test_the_fixtures_are_the_conversation(tmp_path: Path) -> None:
+    dc01 = Identity("dc01.contoso.example", "aa:cn=dc01", frozenset({"dc01", "dc01.contoso.example"}), DC1.issuer)
+    async with listening(tmp_path) as listener:
+        source = listener.connect(dc01)
+        for file, status, kind in CONVERSATION:
+            text = (FIXTURES / file).read_text()
+            heard = await source.say_octets(encode_body(text))
+            assert (file, heard.status, type(heard.message)) == (file, status, kind)
+            compressed = await source.say_octets(sldc.encode(encode_body(text)), [("Content-Encoding", "SLDC")])
+            assert (compressed.status, type(compressed.message)) == (status, kind)
+        (record,) = await listener.records()
+        assert orjson.loads(record)["device"]["hostname"] == "DC01.contoso.example"
+        assert await listener.bookmark(identity=dc01) == b'<BookmarkList><Bookmark Channel="Security" RecordId="88101" IsCurrent="true"/></BookmarkList>'
 
 
 async def test_compressed_and_plain_events_in_any_encoding_are_the_same(tmp_path: Path) -> None:
@@ -208,6 +239,23 @@ async def test_nothing_is_acknowledged_that_isnt_kept(tmp_path: Path, autojump_c
         assert trio.current_time() - started == pytest.approx(45)
         assert listener.value("requests_refused_total", reason="spool-slow") == 1
         assert await listener.bookmark() is None
+
+
+async def test_a_full_spool_withholds_the_ack_says_why_and_takes_the_batch_when_it_comes_again(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
+    async with listening(tmp_path, spool_settings=SpoolSettings(max_bytes=1)) as listener:
+        source, offer = listener.connect(), listener.offer()
+        assert await source.say(events_of(offer, event(1))) == Heard(200, Ack("uuid:E1"))
+        mock_clock.autojump_threshold = 0.05  # nothing but the deadline is left to wait for
+        assert await source.say(events_of(offer, event(2), message_id="uuid:E2", bookmark=BOOKMARK)) == Heard(503)
+        mock_clock.autojump_threshold = math.inf
+        ((origin, reject),) = listener.rejects
+        assert (origin.identity, reject.rule, "octets are full" in reject.detail) == (DC1.name, "spool-full", True)
+        assert await listener.bookmark() is None
+        assert len(await listener.records()) == 1, "which makes room"
+        assert await source.say(events_of(offer, event(2), message_id="uuid:E3", bookmark=BOOKMARK)) == Heard(200, Ack("uuid:E3"))
+        assert await listener.bookmark() == BOOKMARK
+        assert len(await listener.records()) == 1
+        assert (listener.value("normalized_total"), listener.value("duplicate_total")) == (2, 1)
 
 
 async def test_a_heartbeat_is_answered_even_then(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
