@@ -12,6 +12,7 @@ from gateway.cli.replay import replay
 from gateway.cli.run import run
 from gateway.cli.simulate import simulate
 from gateway.cli.spool import spool
+from gateway.cli.subscription import subscription
 
 
 def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
@@ -34,6 +35,7 @@ def application() -> typer.Typer:
     app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)
     app.add_typer(simulate())
     app.add_typer(spool())
+    app.add_typer(subscription())
     return app
 
 

@@ -98,7 +98,6 @@ def test_split_by_channel_keeps_what_suppresses_beside_what_it_suppresses() -> N
 
 REFUSED = {
     "no query list": (b"<Subscription/>", "not-a-query-list"),
-    "of a namespace": (b"<QueryList xmlns='x'/>", "not-a-query-list"),
     "a Select without channel": (b"<QueryList><Query><Select>*</Select></Query></QueryList>", "missing-path"),
     "too long": (b" " * 300_000, "query-too-long"),
     "no XML": (b"<QueryList>", "not-well-formed"),

@@ -21,7 +21,6 @@ from typing import Final
 from pipeline.errors import MessageError
 from wire.event import EventKey
 from wire.wef.envelope import BLANK, Element, parse_document
-from wire.wef.namespaces import NONE
 from wire.wef.spelling import attribute, escape
 
 DOCUMENT: Final = "[MS-EVEN6] section 2.2.16"
@@ -115,15 +114,19 @@ def encode_query_list(queries: Iterable[Query], *, pretty: bool = False) -> str:
     return "\n".join(lines) if pretty else "".join(line.lstrip() for line in lines)
 
 
-def parse_query_list(octets: bytes) -> tuple[Query, ...]:
+def parse_query_list(octets: bytes, line: int = 0) -> tuple[Query, ...]:
     """Read a QueryList document in UTF-8.
+
+    Args:
+        octets: the document.
+        line: lines before it, where it stands in another one.
 
     Raises:
         MessageError: as `wire.wef.envelope.parse_document`, query-too-long, not-a-query-list, missing-path.
     """
     if len(octets) > MAX_QUERY:
         raise MessageError("query-too-long", document=DOCUMENT, detail=f"{len(octets)} octets, at most {MAX_QUERY}")
-    return read_query_list(parse_document(octets).root)
+    return read_query_list(parse_document(octets).root, line)
 
 
 def read_query_list(root: Element, line: int = 0) -> tuple[Query, ...]:
@@ -133,7 +136,7 @@ def read_query_list(root: Element, line: int = 0) -> tuple[Query, ...]:
         root: its root.
         line: lines before it, where it is part of another document.
     """
-    if (root.namespace, root.name) != (NONE, "QueryList"):
+    if root.name != "QueryList":  # of whatever namespace: unquoted in a subscription it has the subscription's
         raise MessageError("not-a-query-list", document=DOCUMENT, detail=root.name[:40])
     queries = (Query(tuple(_selectors(child, line))) for child in root.children if child.name == "Query")
     return tuple(query for query in queries if query.selectors)
