@@ -47,12 +47,13 @@ def gpo(
 
 
 def query(config: ConfigOption = None, profile: ProfileOption = None, name: NameOption = None) -> None:
-    """Write the QueryList of the profile: what to select from which channel."""
-    _, wanted = _wanted(config, profile, name)
+    """Write the QueryList of the profile, or of the configured subscription: what to select from which channel."""
+    settings, wanted = _wanted(config, profile, name)
 
-    from wire.wef.query import build_queries, encode_query_list
+    from gateway.subscription.selection import select
+    from wire.wef.query import encode_query_list
 
-    typer.echo(encode_query_list(build_queries(wanted.keys), pretty=True))
+    typer.echo(encode_query_list(select(settings, wanted.keys), pretty=True))
 
 
 def wecutil(
@@ -64,9 +65,10 @@ def wecutil(
     """Write the subscription for a collector of Windows' own, to be created there with `wecutil cs`."""
     settings, wanted = _wanted(config, profile, name)
 
+    from gateway.subscription.selection import select
     from gateway.subscription.wecutil import write_collector_subscription
 
-    typer.echo(write_collector_subscription(wanted.keys, settings, channel), nl=False)
+    typer.echo(write_collector_subscription(select(settings, wanted.keys, channel), settings, channel), nl=False)
 
 
 def audit(config: ConfigOption = None, profile: ProfileOption = None, name: NameOption = None) -> None:
@@ -130,7 +132,7 @@ def _wanted(config: Path | None, profile: str | None, name: str | None) -> tuple
     from normalizers.profiles import load_profile
 
     chosen = _choose(loaded.listeners.wef, name) or SubscriptionSettings(name="identity", profile=loaded.gateway.profile, read_existing=True)
-    return (chosen if profile is None else chosen.model_copy(update={"profile": profile})), load_profile(profile or chosen.profile)
+    return (chosen if profile is None else chosen.model_copy(update={"profile": profile, "query": None})), load_profile(profile or chosen.profile)
 
 
 def _choose(wef: WefSettings | None, name: str | None) -> SubscriptionSettings | None:

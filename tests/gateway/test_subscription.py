@@ -19,6 +19,7 @@ from gateway.subscription.audit import SUBCATEGORIES, write_commands
 from gateway.subscription.finding import Severity
 from gateway.subscription.group_policy import KEY, managers, write_policy
 from gateway.subscription.lint import lint
+from gateway.subscription.selection import select
 from gateway.subscription.wecutil import write_collector_subscription
 from listeners.wef.settings import SubscriptionSettings, WefSettings
 from normalizers.profiles import load_profile
@@ -143,7 +144,8 @@ def test_query_is_of_the_configured_subscription_or_the_named_profile(folder: Pa
 @pytest.mark.parametrize("channel", [None, "security"], ids=["all channels", "one channel"])
 def test_our_own_subscription_is_clean(profile: str, channel: str | None) -> None:
     keys = load_profile(profile).keys
-    written = write_collector_subscription(keys, SubscriptionSettings(name="identity", profile=profile, read_existing=True), channel)
+    settings = SubscriptionSettings(name="identity", profile=profile, read_existing=True)
+    written = write_collector_subscription(select(settings, keys, channel), settings, channel)
     wanted = [key for key in keys if channel is None or key.channel == "Security"]
     assert lint(written.encode(), wanted) == ()
     assert lint(written.encode("utf-16"), wanted) == ()
@@ -160,6 +162,19 @@ def test_one_of_several_subscriptions_has_to_be_named(folder: Path, tmp_path: Pa
     assert main(["subscription", "query", "--config", str(tmp_path / "gateway.toml")]) == ExitCode.CONFIG
     assert "identity, old" in capsys.readouterr().err
     assert "5136" not in run(tmp_path, capsys, "query", "--subscription", "old")
+
+
+def test_a_query_of_its_own_is_what_is_asked_for(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gateway.toml").write_text((folder / "gateway.toml").read_text() + 'query = "mine.xml"\n')
+    query = ["subscription", "query", "--config", str(tmp_path / "gateway.toml")]
+    assert main(query) == ExitCode.CONFIG
+    (tmp_path / "mine.xml").write_text("<QueryList><Query>")
+    assert main(query) == ExitCode.CONFIG
+    (tmp_path / "mine.xml").write_bytes('<QueryList><Query><Select Path="Setup">*</Select></Query></QueryList>'.encode("utf-16"))
+    capsys.readouterr()
+    assert '<Select Path="Setup">*</Select>' in run(tmp_path, capsys, "query")
+    assert '<Select Path="Setup">*</Select>' in run(tmp_path, capsys, "wecutil")
+    assert "4776" in run(tmp_path, capsys, "query", "--profile", "aatp-2020")
 
 
 # audit
@@ -297,6 +312,6 @@ OPTIONS = {
 
 @pytest.mark.parametrize(("old", "new", "rule"), OPTIONS.values(), ids=OPTIONS.keys())
 def test_options(old: str, new: str, rule: str) -> None:
-    written = write_collector_subscription(load_profile().keys, SubscriptionSettings(name="identity", read_existing=True))
+    written = write_collector_subscription(build_queries(load_profile().keys), SubscriptionSettings(name="identity", read_existing=True))
     assert old in written
     assert [finding.rule for finding in lint(written.replace(old, new).encode(), load_profile().keys)] == [rule]
