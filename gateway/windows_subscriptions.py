@@ -63,6 +63,7 @@ def _subscription(table: SubscriptionSettings, channel: ChannelQuery) -> Subscri
         retry_after=table.connection_retry_interval,
         content_format=FORMATS[table.format],
         locale=table.locale,
+        data_locale=table.locale,
         read_existing=table.read_existing,
         compressed=table.compression,
         ignore_channel_error=table.ignore_channel_errors,
