@@ -46,7 +46,7 @@ WINDOW: Final = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What a simulation did; sent == acked + unacked, always.
+    """What a simulation did; what was sent adds up as `Tally` says.
 
     machines:      how many took part.
     logged:        events written to their logs.

@@ -73,10 +73,11 @@ class Wait:
 
 @dataclass(slots=True)
 class Tally:
-    """What deliveries did; sent == acked + unacked, always.
+    """What deliveries did; sent == acked + unacked + withdrawn, always.
 
     sent:         events sent for the first time.
     acked:        events whose batch was acknowledged.
+    withdrawn:    events sent whose subscription ended or began anew before an acknowledgement; in the latter case it reads them from the log again.
     resent:       events sent once more, since nobody acknowledged them; every time counts.
     batches:      messages with events that were acknowledged.
     heartbeats:   of those without.
@@ -88,6 +89,7 @@ class Tally:
 
     sent: int = 0
     acked: int = 0
+    withdrawn: int = 0
     resent: int = 0
     batches: int = 0
     heartbeats: int = 0
@@ -99,7 +101,7 @@ class Tally:
     @property
     def unacked(self) -> int:
         """Events sent that nobody acknowledged."""
-        return self.sent - self.acked
+        return self.sent - self.acked - self.withdrawn
 
 
 @dataclass(slots=True)
@@ -182,6 +184,11 @@ class Delivery:
     def finish(self) -> None:
         """Send what there is without delay, then end the subscription."""
         self._finishing = True
+
+    def withdraw(self) -> None:
+        """It is over, whatever was sent: another begins in its place, or none."""
+        self._tally.withdrawn += len(self._batch.events) if self._batch.sent else 0
+        self._batch, self.state = _Batch(), State.ENDED
 
     def next(self, now: float) -> Post | Wait | None:
         """What to do; after a Post, `acknowledged` or `failed` is due before the next call. None where there is nothing more to do."""

@@ -192,6 +192,7 @@ class Machine:
                 del wanted[name]
             else:
                 running.scope.cancel()
+                running.delivery.withdraw()
                 del self._running[name]
         for name, offer in wanted.items():
             try:

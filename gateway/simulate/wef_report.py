@@ -13,11 +13,10 @@ def render_delivered(done: Delivered, target: str) -> str:
     lines = [
         f"{tally.acked} events acknowledged by {target} in {done.seconds:.1f} s: {done.rate:,.1f}/s",
         f"  {done.machines} machines logged {done.logged} events, {done.enumerations} enumerations, {tally.batches} batches, {tally.heartbeats} heartbeats",
-        f"  sent {tally.sent} = acknowledged {tally.acked} + not acknowledged {tally.unacked}; sent again {tally.resent}; not sent yet {done.waiting}",
+        f"  sent {tally.sent} = acknowledged {tally.acked} + not acknowledged {tally.unacked} + withdrawn {tally.withdrawn}; sent again {tally.resent}",
     ]
-    lines += [
-        f"  {text}: {count}" for text, count in (("overwritten before they were read", tally.overwritten), ("larger than an envelope", tally.oversize)) if count
-    ]
+    rarely = {"not sent yet": done.waiting, "overwritten before they were read": tally.overwritten, "larger than an envelope": tally.oversize}
+    lines += [f"  {text}: {count}" for text, count in rarely.items() if count]
     lines += [f"  {reason}: {count}" for reason, count in sorted(done.reasons.items())]
     lines += [f"  {event_id:<5} {count}" for event_id, count in _most(done).items()]
     return "\n".join(lines) + "\n"
@@ -33,6 +32,7 @@ def encode_delivered(done: Delivered, target: str) -> str:
         "sent": tally.sent,
         "acknowledged": tally.acked,
         "unacknowledged": tally.unacked,
+        "withdrawn": tally.withdrawn,
         "waiting": done.waiting,
         "resent": tally.resent,
         "overwritten": tally.overwritten,
