@@ -18,6 +18,7 @@ import orjson
 from gateway.fixes import fix_for
 from kernel import Engine
 from listeners.syslog.reassembly import Reassembly
+from listeners.wef.refusals import Explanation, explanation_of
 from normalizers.judgement import Field
 from normalizers.normalizer import Normalizer
 from pipeline.log import escape_text
@@ -43,7 +44,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One message explained, ready to be shown; its fields are the JSON's.
+    """One message explained, or one connection that was refused before it brought any, ready to be shown; its fields are the JSON's.
 
     sender:   who sent it, how and when; empty for a file.
     octets:   its length.
@@ -53,6 +54,7 @@ class Account:
     fix:      what the sender's owner has to change.
     record:   the OCSF record as JSON text; empty unless normalized.
     raw:      the message itself.
+    meaning:  of the reason for which a connection was refused; empty for a message.
     """
 
     sender: str
@@ -71,6 +73,7 @@ class Account:
     fields: tuple[Field, ...]
     record: str
     raw: bytes
+    meaning: str = ""
 
 
 def cut_messages(octets: bytes, max_message: int) -> Iterator[bytes | Reject]:
@@ -132,7 +135,7 @@ def render_json(accounts: Sequence[Account]) -> str:
     return orjson.dumps([plain(account) for account in accounts], option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-VERDICT_COLOURS: Final = {"normalized": "32", "filtered": "36", "control": "36", "rejected": "31"}
+VERDICT_COLOURS: Final = {"normalized": "32", "filtered": "36", "control": "36", "rejected": "31", "refused": "31"}
 
 
 def render_text(accounts: Sequence[Account], *, colour: bool) -> str:
@@ -144,6 +147,13 @@ def _lines(number: int, total: int, account: Account, *, colour: bool) -> Iterat
     def tint(text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if colour else text
 
+    if account.meaning:
+        yield tint(f"connection{f' {number} of {total}' if total > 1 else ''} from {escape_text(account.sender)}", "1")
+        yield f"  refused  {tint(account.rule, '31')}: {account.meaning}"
+        if account.detail:
+            yield f"  detail   {escape_text(account.detail)}"
+        yield f"  fix      {account.fix or 'none is known'}"
+        return
     count = f"message {number} of {total}" if total > 1 else "message"
     yield tint(f"{count}, {account.octets} octets{f' from {escape_text(account.sender)}' if account.sender else ''}", "1")
     yield f"  verdict  {tint(account.verdict, VERDICT_COLOURS[account.verdict])}"
@@ -186,7 +196,7 @@ def _excerpt(raw: bytes, offset: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedMessage:
-    """A rejected message on its way over the control socket: `raw` in base64."""
+    """A rejected message, or refused connection, on its way over the control socket: `raw` in base64."""
 
     listener: str
     transport: str
@@ -214,8 +224,34 @@ def write_rejected(rejected: Rejected) -> RefusedMessage:
 
 
 def account_for_refused(normalizer: Normalizer, refused: RefusedMessage) -> Account:
-    """Explain a message that the running gateway rejected."""
+    """Explain a message that the running gateway rejected, or a connection that it refused."""
+    at = datetime.fromtimestamp(refused.received_at_ns / 1e9, UTC)
+    sender = f"{refused.peer} over {refused.transport} at {at:%Y-%m-%d %H:%M:%S} UTC"
+    explanation = explanation_of(refused.rule)
+    if explanation is not None:
+        return _account_for_connection(refused, explanation, sender)
     origin = Origin(refused.listener, Transport(refused.transport), refused.peer, refused.received_at_ns)
     reject = Reject(base64.b64decode(refused.raw), refused.rule, refused.offset, refused.detail)
-    at = datetime.fromtimestamp(refused.received_at_ns / 1e9, UTC)
-    return account_for(normalizer, reject, origin, f"{refused.peer} over {refused.transport} at {at:%Y-%m-%d %H:%M:%S} UTC")
+    return account_for(normalizer, reject, origin, sender)
+
+
+def _account_for_connection(refused: RefusedMessage, explanation: Explanation, sender: str) -> Account:
+    return Account(
+        sender=sender,
+        octets=0,
+        verdict="refused",
+        header="",
+        format="",
+        document="",
+        key=None,
+        rule=refused.rule,
+        offset=0,
+        section="",
+        detail=refused.detail,
+        fix=explanation.fix,
+        warnings=(),
+        fields=(),
+        record="",
+        raw=b"",
+        meaning=explanation.meaning,
+    )

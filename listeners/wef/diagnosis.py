@@ -152,4 +152,5 @@ def judge_handshake(error: BaseException | None) -> Refusal:
         return Refusal(BY_VERIFY_CODE.get(error.verify_code, "tls-certificate"), error.verify_message)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or not isinstance(error, ssl.SSLError):
         return Refusal("tls-closed")
-    return Refusal(BY_TLS_REASON.get(error.reason or "", "tls-handshake"), (error.reason or str(error))[:MAX_TEXT])
+    name = getattr(error, "reason", None) or ""  # only where OpenSSL raised it
+    return Refusal(BY_TLS_REASON.get(name, "tls-handshake"), (name or str(error))[:MAX_TEXT])

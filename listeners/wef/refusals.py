@@ -97,7 +97,7 @@ EXPLANATIONS: Final = MappingProxyType(
         "tls-closed": Explanation(
             "the client closed the connection in the handshake: a port scan, a balancer's health check, or a client that doesn't like the gateway's"
             " certificate",
-            "",
+            "nothing for a scan or a health check; a source that comes again and again may not trust the gateway, see tls-server-untrusted",
         ),
         "tls-handshake": Explanation(
             "the handshake failed", "restart-service winrm on the client, and see its log Microsoft-Windows-Forwarding/Operational for event 105"

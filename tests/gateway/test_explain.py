@@ -114,6 +114,20 @@ def test_a_refused_message_keeps_its_own_rule() -> None:
     assert account.sender == "192.0.2.1 over tcp at 2020-09-13 12:26:40 UTC"
 
 
+def test_a_refused_connection_is_told_with_what_ends_it() -> None:
+    detail = "ticket for HTTP/10.0.0.5@CONTOSO.EXAMPLE\x1b[2J"
+    kept = Rejected(1, Origin("listeners.wef", Transport.HTTP, "192.0.2.1", 1_600_000_000_000_000_000), Reject(b"", "kerberos-wrong-spn", 0, detail))
+    account = account_for_refused(NORMALIZER, write_rejected(kept))
+    shown = render_text([account], colour=False)
+    assert shown.startswith("connection from 192.0.2.1 over http at 2020-09-13 12:26:40 UTC\n  refused  kerberos-wrong-spn: ")
+    assert "setspn -S HTTP/" in shown
+    assert "\x1b" not in shown
+    [written] = orjson.loads(render_json([account]))
+    assert (written["verdict"], written["rule"], written["detail"]) == ("refused", "kerberos-wrong-spn", detail)
+    assert written["meaning"]
+    assert written["fix"]
+
+
 @pytest.mark.parametrize(("rule", "layout"), FIXES)
 def test_fixes_are_found(rule: str, layout: str) -> None:
     assert fix_for(rule, layout) == FIXES[rule, layout]
