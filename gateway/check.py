@@ -8,6 +8,7 @@
     spool            SQLite has the WAL-reset bug, a newer one wrote it   its limit is more than the disk has; a removed destination keeps records
     addresses        one can't be bound
     certificates     one can't be loaded, isn't its key's, has expired    it expires within 30 days, others may read the key
+    WEF endpoints    a file can't be used, a package is missing           a keytab lacks a service; what is asked for isn't what is kept
     receive buffer                                                        net.core.rmem_max is less than asked
     open files                                                            the limit is less than the connections allowed
     forwarders       a file's folder can't be written, two share a file
@@ -21,10 +22,9 @@ import os
 import resource
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,66 +33,28 @@ import orjson
 import trio
 
 from forwarders.settings import FileSettings
+from gateway.check_certificates import check_files
+from gateway.check_windows_forwarding import check_windows_forwarding
 from gateway.cli import ExitCode
 from gateway.config import Config
+from gateway.findings import Check, Finding, Level, Subject
 from gateway.normalizing import make_normalizer
 from gateway.spool_report import duration, read_offline
 from kernel import Engine
 from listeners.bind import bind
 from listeners.syslog.settings import SyslogSettings, TlsSettings
 from listeners.syslog.tls import make_context
-from pipeline.errors import ConfigError, GatewayError, SpoolError, WireError
+from pipeline.errors import ConfigError, GatewayError, SpoolError
 from pipeline.log import escape_text
 from pipeline.model import Transport
 from pipeline.settings import SocketAddress
 from pipeline.spool.database import FILE_NAME, check_sqlite
 from pipeline.spool.lock import lock_state
-from wire.x509 import parse_validities
 
 RMEM_MAX: Final = Path("/proc/sys/net/core/rmem_max")
 CAPABILITIES: Final = Path("/proc/self/status")
 CAP_NET_ADMIN: Final = 1 << 12  # capabilities(7): may go past rmem_max (SO_RCVBUFFORCE)
-SOON: Final = timedelta(days=30)
 OTHER_FILES: Final = 128
-
-
-class Level(StrEnum):
-    """How bad."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at.
-
-    what:  the setting, file or address.
-    why:   how it is.
-    fix:   what to do about it; empty where nothing has to be done.
-    """
-
-    level: Level
-    what: str
-    why: str
-    fix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is checked.
-
-    running:  whether a gateway holds the state directory now: the addresses are then its own.
-    """
-
-    config: Config
-    source: Path | None
-    now: datetime
-    running: bool
-
-
-Check = Callable[[Subject], Iterator[Finding]]
 
 
 def examine(config: Config, source: Path | None, *, now: datetime | None = None) -> tuple[Finding, ...]:
@@ -133,8 +95,8 @@ def render_findings(findings: Sequence[Finding], *, as_json: bool, colour: bool)
 
 def check_configuration(subject: Subject) -> Iterator[Finding]:
     yield Finding(Level.OK, "configuration", str(subject.source) if subject.source else "built-in, no file was found")
-    if subject.config.listeners.syslog is None:
-        yield Finding(Level.WARNING, "listeners", "there are none, nothing will ever come in", "add [listeners.syslog]")
+    if subject.config.listeners.syslog is None and subject.config.listeners.wef is None:
+        yield Finding(Level.WARNING, "listeners", "there are none, nothing will ever come in", "add [listeners.syslog] or [[listeners.wef.endpoints]]")
     if not subject.config.forwarders:
         yield Finding(Level.WARNING, "forwarders", "there are none, records are dropped once committed", "add [[forwarders]]")
 
@@ -202,34 +164,9 @@ def check_addresses(subject: Subject) -> Iterator[Finding]:
 
 def check_certificates(subject: Subject) -> Iterator[Finding]:
     tls = _tls(subject.config)
-    if tls is None:
-        return
-    make_context(tls)
-    for path in (tls.certificate, *tls.client_ca):
-        yield from _check_expiry(path, subject.now)
-    if tls.key.stat().st_mode & stat.S_IRWXO:
-        yield Finding(Level.WARNING, str(tls.key), "every user of this machine may read this private key", f"chmod 0600 {tls.key}")
-    else:
-        yield Finding(Level.OK, str(tls.key), "the certificate's key")
-
-
-def _check_expiry(path: Path, now: datetime) -> Iterator[Finding]:
-    try:
-        validities = parse_validities(path.read_bytes())
-    except WireError as error:
-        yield Finding(Level.WARNING, str(path), f"when it expires can't be read ({error})")
-        return
-    if not validities:
-        return
-    first, last = max(found.not_before for found in validities), min(found.not_after for found in validities)
-    if now < first:
-        yield Finding(Level.ERROR, str(path), f"isn't valid before {first:%Y-%m-%d %H:%M} UTC", "set the clock, or use another")
-    elif now > last:
-        yield Finding(Level.ERROR, str(path), f"expired on {last:%Y-%m-%d}", "renew it; a running gateway takes the new one by itself")
-    elif last - now < SOON:
-        yield Finding(Level.WARNING, str(path), f"expires on {last:%Y-%m-%d}", "renew it; a running gateway takes the new one by itself")
-    else:
-        yield Finding(Level.OK, str(path), f"valid until {last:%Y-%m-%d}")
+    if tls is not None:
+        make_context(tls)
+        yield from check_files((tls.certificate, *tls.client_ca), tls.key, subject.now)
 
 
 def check_receive_buffer(subject: Subject) -> Iterator[Finding]:
@@ -247,13 +184,14 @@ def check_receive_buffer(subject: Subject) -> Iterator[Finding]:
 
 
 def check_open_files(subject: Subject) -> Iterator[Finding]:
-    syslog = subject.config.listeners.syslog
-    if syslog is None or not (syslog.tcp or syslog.tls):
+    syslog, wef = subject.config.listeners.syslog, subject.config.listeners.wef
+    connections = (syslog.connections if syslog and (syslog.tcp or syslog.tls) else 0) + (wef.connections if wef else 0)
+    if not connections:
         return
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = syslog.connections + OTHER_FILES
+    needed = connections + OTHER_FILES
     if hard != resource.RLIM_INFINITY and hard < needed:
-        yield Finding(Level.WARNING, "open files", f"the limit is {hard}, {syslog.connections} connections need {needed}", "raise LimitNOFILE= or `ulimit -Hn`")
+        yield Finding(Level.WARNING, "open files", f"the limit is {hard}, {connections} connections need {needed}", "raise LimitNOFILE= or `ulimit -Hn`")
 
 
 def check_forwarders(subject: Subject) -> Iterator[Finding]:
@@ -282,6 +220,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_spool,
     check_addresses,
     check_certificates,
+    check_windows_forwarding,
     check_receive_buffer,
     check_open_files,
     check_forwarders,
@@ -311,6 +250,8 @@ def _addresses(config: Config) -> Iterator[tuple[str, Transport, SocketAddress]]
     for transport, addresses in tables:
         for address in addresses:
             yield "listeners.syslog", transport, address
+    for endpoint in config.listeners.wef.endpoints if config.listeners.wef else ():
+        yield "listeners.wef", Transport.HTTPS if endpoint.auth == "certificate" else Transport.HTTP, endpoint.address
     if config.metrics:
         yield "metrics", Transport.HTTP, config.metrics.address
 

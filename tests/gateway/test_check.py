@@ -13,9 +13,10 @@ import pytest
 import trustme
 
 from gateway import check
-from gateway.check import Finding, Level, examine, render_findings, verdict
+from gateway.check import examine, render_findings, verdict
 from gateway.cli import ExitCode, main
 from gateway.config import load
+from gateway.findings import Finding, Level
 
 CA = trustme.CA()
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
