@@ -36,6 +36,7 @@ import trustme
 from gateway.simulate.events import generate_events
 from gateway.simulate.messages import Header, encode_messages
 from kernel import Engine
+from listeners.normalizing import SLICE_OCTETS
 from listeners.ready import Ready
 from listeners.syslog import handover
 from listeners.syslog.serve import serve_syslog
@@ -59,7 +60,7 @@ STAGES: Final = {
     Transport.TLS: ("frames", "lines", "normalized"),
     Transport.UDP: ("floor", "frames", "normalized"),
 }
-NORMALIZED: Final = {"normalized": handover.SLICE_OCTETS, "whole": 1 << 30}
+NORMALIZED: Final = {"normalized": SLICE_OCTETS, "whole": 1 << 30}
 """Stages with the real normalizer, and how many octets they normalize in one go."""
 
 
@@ -183,12 +184,11 @@ async def measure(transport: Transport, stage: str, messages: list[bytes], count
 @contextmanager
 def slicing(stage: str) -> Iterator[None]:
     """Normalize in slices of the stage's size."""
-    usual = handover.SLICE_OCTETS
-    vars(handover)["SLICE_OCTETS"] = NORMALIZED.get(stage, usual)
+    vars(handover)["SLICE_OCTETS"] = NORMALIZED.get(stage, SLICE_OCTETS)
     try:
         yield
     finally:
-        vars(handover)["SLICE_OCTETS"] = usual
+        vars(handover)["SLICE_OCTETS"] = SLICE_OCTETS
 
 
 def main() -> None:

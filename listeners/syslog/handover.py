@@ -7,22 +7,15 @@ holds the interpreter, and the loop would wait for that (measured: docs/listener
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final, Protocol
 
+from listeners.normalizing import SLICE_OCTETS, Normalize, normalize_guarded, slices
 from listeners.syslog.reassembly import Cut
 from pipeline.errors import SpoolError
 from pipeline.log import Log, PeerLog
-from pipeline.model import Batch, Frames, Origin, Reject
+from pipeline.model import Batch, Frames, Origin
 from pipeline.receipt import Receipt
-
-SLICE_OCTETS: Final = 64 << 10
-
-Normalize = Callable[[Frames], Batch]
 
 
 class Intake(Protocol):
@@ -52,7 +45,7 @@ class Handover:
     async def hand(self, origin: Origin, cut: Cut) -> None:
         """Hand on what was cut; returns when the intake has taken it, which is how a full spool stops a sender."""
         for spans in slices(cut.spans, SLICE_OCTETS):
-            for batch in self._batches(Frames(cut.buffer, spans, origin)):
+            for batch in normalize_guarded(self._normalize, Frames(cut.buffer, spans, origin), self._peer_log):
                 await self._submit(batch)
         if cut.rejected:
             await self._submit(Batch(b"", (), origin, sum(cut.rejected.values()), rejected=cut.rejected, rejects=cut.rejects))
@@ -74,29 +67,3 @@ class Handover:
                 await self._receipts.popleft().wait()
             except SpoolError as error:
                 self._log.error("events not committed", error=str(error))
-
-    def _batches(self, frames: Frames) -> list[Batch]:
-        """One batch; where a message makes the normalizer itself fail, one a message, so that only the culprit is rejected."""
-        try:
-            return [self._normalize(frames)]
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not let one message end the gateway again and again
-            self._peer_log.warning("normalizer failed", peer=frames.origin.peer, exc_info=error)
-        return list(self._one_by_one(frames))
-
-    def _one_by_one(self, frames: Frames) -> Iterator[Batch]:
-        for start, end in frames.pairs():
-            try:
-                yield self._normalize(replace(frames, spans=array("I", (start, end))))
-            except Exception as error:  # noqa: BLE001 - the same; the error is kept beside its message
-                reject = Reject(frames.buffer[start:end], "internal-error", 0, repr(error))
-                yield Batch(b"", (), frames.origin, 1, rejected={reject.rule: 1}, rejects=(reject,))
-
-
-def slices(spans: array[int], octets: int) -> Iterator[array[int]]:
-    """`spans` in parts that reach over no more than so many octets of their buffer, or over one message."""
-    first = 0
-    while first < len(spans):
-        last = bisect_right(spans, spans[first] + octets, first + 2)
-        last -= last % 2
-        yield spans[first:last]
-        first = last

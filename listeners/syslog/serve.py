@@ -19,11 +19,12 @@ from listeners.accept import Door, serve_connections
 from listeners.admission import Admission, AllowList
 from listeners.bind import ask_receive_buffer, bind, bound_address
 from listeners.drain import Drain
+from listeners.normalizing import Normalize
 from listeners.ready import Ready
 from listeners.syslog.accept import Hall, Tls, serve_connection
 from listeners.syslog.connection import TURNS, Shared
 from listeners.syslog.datagrams import Hearing, serve_datagrams
-from listeners.syslog.handover import Handover, Intake, Normalize
+from listeners.syslog.handover import Handover, Intake
 from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Reassembly
 from listeners.syslog.settings import SyslogSettings
