@@ -45,8 +45,10 @@ class KerberosWay:
             import spnego  # noqa: PLC0415 - the extra may be missing
         except ImportError as error:
             raise ConfigError("simulate wef over http", "needs Kerberos, which isn't installed", FIX) from error
+        asked = spnego.ContextReq
+        self._flags: Final = asked.mutual_auth | asked.confidentiality | asked.integrity | asked.sequence_detect | asked.replay_detect  # what Windows asks for
         self._client: Final = spnego.client
-        self._credential = spnego.KerberosKeytab(str(keytab), principal) if keytab else spnego.KerberosCCache("", principal or None)
+        self._credential = spnego.KerberosKeytab(str(keytab), principal) if keytab else principal or None
         self._service: Final = service
 
     async def secure(self, stream: trio.SocketStream, host: str, /) -> trio.abc.Stream:  # noqa: ARG002 - messages are sealed instead
@@ -62,7 +64,7 @@ class KerberosWay:
         from spnego.exceptions import SpnegoError  # noqa: PLC0415 - the extra may be missing
 
         try:
-            return _Context(self._client(self._credential, hostname=host, service=self._service, protocol="kerberos"), SpnegoError)
+            return _Context(self._client(self._credential, hostname=host, service=self._service, protocol="kerberos", context_req=self._flags), SpnegoError)
         except SpnegoError as error:
             raise DeliveryError("no-credentials", retriable=True, detail=str(error)[:200]) from error
 
@@ -74,8 +76,6 @@ class _Context:
         self._context, self._failure = context, failure
 
     async def step(self, answer: str | None) -> str | None:
-        if self._context.complete and answer is None:
-            return None
         if self._context.complete:
             return None
         scheme, _, text = (answer or "").partition(" ")
