@@ -1,7 +1,8 @@
 """`make run`: a gateway on this machine, simulated domain controllers that send it events, and every record it keeps as a line to read.
 
-It is the real gateway, with a configuration of its own in `.demo/`, on loopback ports that need no privilege: 5514 and 9464, or whichever
-are free. The senders speak to it over its sockets, the lines are read from the file that it forwards to.
+It is the real gateway, with a configuration of its own in `.demo/`, on loopback ports that need no privilege: 5514, 5986 and 9464, or whichever
+are free. The senders speak to it over its sockets, the lines are read from the file that it forwards to. Certificates for Windows Event Forwarding
+are made there too, by an authority of its own, at the first start and again when they are about to expire.
 """
 
 from __future__ import annotations
@@ -22,21 +23,31 @@ import orjson
 import trio
 
 from gateway.app import run_gateway
+from gateway.authority import Authority
 from gateway.cli import explain_failure
 from gateway.config import load
+from gateway.demo_certificates import make_certificates
 from gateway.simulate.messages import USUAL_HEADERS, Header
 from gateway.simulate.stream import Course, stream_syslog
 from gateway.simulate.target import Target, parse_target
+from gateway.simulate.wef import simulate_wef
+from gateway.simulate.wef_certificate import issue_certificate, make_context
+from gateway.simulate.wef_machine import Habits
+from gateway.simulate.wef_manager import parse_manager
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.log import escape_text
 from pipeline.spool.lock import lock_state
 from wire.layouts.detect import BY_NAME
 
 SYSLOG_PORT: Final = 5514
+WEF_PORT: Final = 5986
 METRICS_PORT: Final = 9464
-READY_LINES: Final = 3
+READY_LINES: Final = 4
 SENDERS: Final = (("event-xml", "tcp", 1.0), ("splunk", "udp", 0.5), ("qradar", "udp", 0.3))
 """Layout, transport, and messages per second of each simulated sender."""
+CONTROLLER: Final = "dc05.contoso.example"
+CONTROLLER_RATE: Final = 0.7
+"""A domain controller that forwards its events, and how many a second."""
 LOOK_S: Final = 0.2
 AGAIN_S: Final = 1.0
 
@@ -49,6 +60,19 @@ state_dir = "state"
 [listeners.syslog]
 udp = ["127.0.0.1:{syslog}"]
 tcp = ["127.0.0.1:{syslog}"]
+
+[[listeners.wef.endpoints]]
+address = "127.0.0.1:{wef}"
+url = "https://localhost:{wef}"
+auth = "certificate"
+certificate = "server.pem"
+key = "server.key"
+client_ca = ["ca.pem"]
+
+[[listeners.wef.subscriptions]]
+name = "identity"
+max_time = "1 s"
+heartbeat = "60 s"
 
 [[forwarders]]
 name = "archive"
@@ -137,14 +161,15 @@ def _first(table: object, *names: str) -> str:
 async def run_demo(folder: Path) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
     path, archive = folder / "gateway.toml", folder / "events.ndjson"
-    path.write_text(CONFIG.format(syslog=_free_port(SYSLOG_PORT), metrics=_free_port(METRICS_PORT)))
+    authority = make_certificates(folder)
+    path.write_text(CONFIG.format(syslog=_free_port(SYSLOG_PORT), wef=_free_port(WEF_PORT) or _any_port(), metrics=_free_port(METRICS_PORT)))
     config = load(path, {})
     reader = Reader(archive, archive.stat().st_size if archive.exists() else 0)
     colour = sys.stdout.isatty()
     announcements = Announcements()
     _say("This is a demo: a Tidegate gateway on this machine, and simulated domain controllers that send it events. Nothing leaves 127.0.0.1.\n")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_play, announcements, path, archive)
+        nursery.start_soon(_play, announcements, path, archive, authority)
         nursery.start_soon(_follow, reader, colour)
         code = await run_gateway(config, announcements)
         nursery.cancel_scope.cancel()
@@ -153,16 +178,20 @@ async def run_demo(folder: Path) -> int:
     return code
 
 
-async def _play(announcements: Announcements, config: Path, archive: Path) -> None:
+async def _play(announcements: Announcements, config: Path, archive: Path, authority: Authority) -> None:
     """Once the gateway accepts: say how to take part, and send."""
     await announcements.complete.wait()
     addresses = announcements.addresses
     tidegate = _command()
+    folder = config.parent
     host, _, port = addresses["tcp"].rpartition(":")
+    url = f"https://localhost:{addresses['https'].rpartition(':')[2]}"
     _say(f"""
-Simulated: {", ".join(f"{layout} over {transport}" for layout, transport, _ in SENDERS)}, about {sum(rate for *_, rate in SENDERS):.0f} events a second.
+Simulated: {", ".join(f"{layout} over {transport}" for layout, transport, _ in SENDERS)}, and {CONTROLLER} by Windows Event Forwarding;
+about {sum(rate for *_, rate in SENDERS) + CONTROLLER_RATE:.0f} events a second.
 Send your own, from another terminal:
   {tidegate} simulate syslog --target tcp://{addresses["tcp"]} --format cef --event 4776 --count 3
+  {tidegate} simulate wef --target {url} --ca {folder}/ca.pem --authority {folder}/ca.pem --authority-key {folder}/ca.key --machines 3 --count 9
   logger --server {host} --port {port} --tcp --octet-count hello     (no event: `{tidegate} explain --last 1 --config {config}` says why)
 Look closer:
   tail -f {archive}
@@ -174,6 +203,7 @@ time      event computer         what                              status   who"
     async with trio.open_nursery() as nursery:
         for layout, transport, rate in SENDERS:
             nursery.start_soon(partial(_send, parse_target(f"{transport}://{addresses[transport]}"), layout, rate))
+        nursery.start_soon(_forward, url, authority, folder)
 
 
 async def _send(target: Target, layout: str, rate: float) -> None:
@@ -183,6 +213,12 @@ async def _send(target: Target, layout: str, rate: float) -> None:
             await stream_syslog(target, layout=BY_NAME[layout], header=USUAL_HEADERS.get(layout, Header.RFC5424), course=Course(rate=rate))
         except DeliveryError:
             await trio.sleep(AGAIN_S)
+
+
+async def _forward(url: str, authority: Authority, folder: Path) -> None:
+    """The simulated domain controller: it is told everything else by the gateway."""
+    way = issue_certificate(make_context(folder / "ca.pem"), authority, CONTROLLER)
+    await simulate_wef(parse_manager(url), [(CONTROLLER, way)], course=Course(rate=CONTROLLER_RATE), habits=Habits(patient=True))
 
 
 async def _follow(reader: Reader, colour: bool) -> None:  # noqa: FBT001 - a task's arguments are positional
@@ -218,6 +254,13 @@ def _free_port(port: int) -> int:
             except OSError:
                 return 0
     return port
+
+
+def _any_port() -> int:
+    """A port that nothing on loopback uses, by its number: it is part of what domain controllers are told."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def _say(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from support.events import SAMPLES
 from support.gateway_process import ROOT
 
+from gateway.authority import LIFETIME
 from gateway.demo import _free_port, demo_folder, describe_record
+from gateway.demo_certificates import make_certificates
 from normalizers.normalizer import Normalizer
 from pipeline.model import Origin, Transport
 from pipeline.spool.lock import lock_state
@@ -30,7 +33,7 @@ def test_a_newcomer_sees_records(tmp_path: Path, stop: signal.Signals) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         said: list[str] = []
-        while sum(bool(RECORD.match(line)) for line in said) < 3:
+        while sum(bool(RECORD.match(line)) for line in said) < 3 or not any(re.match(r"..:..:..  \d{4}  dc05 ", line) for line in said):
             said.append(process.stdout.readline())
             assert said[-1]
         process.send_signal(stop)
@@ -42,8 +45,10 @@ def test_a_newcomer_sees_records(tmp_path: Path, stop: signal.Signals) -> None:
         ["ready", "metrics", "http"],
         ["ready", "listeners.syslog", "udp"],
         ["ready", "listeners.syslog", "tcp"],
+        ["ready", "listeners.wef", "https"],
     ]
     assert any(line.startswith("forwarding archive file ") for line in said)
+    assert any("simulate wef --target https://localhost:" in line for line in said)
     assert any("simulate syslog --target tcp://127.0.0.1:" in line for line in said)
     shown = sum(bool(RECORD.match(line)) for line in said)
     assert f"{shown} records" in said[-1]
@@ -81,3 +86,14 @@ def test_a_second_demo_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pyte
         assert demo_folder().parent == tmp_path
     finally:
         lock.release()
+
+
+def test_certificates_are_made_once_and_again_when_they_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make_certificates(tmp_path)
+    assert make_certificates(tmp_path).thumbprint == first.thumbprint
+    assert all(stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600 for name in ("ca.key", "server.key"))
+    monkeypatch.setattr("gateway.demo_certificates.RENEW_BEFORE", LIFETIME)
+    assert make_certificates(tmp_path).thumbprint != first.thumbprint
+    (tmp_path / "ca.key").write_text("broken")
+    monkeypatch.undo()
+    assert make_certificates(tmp_path).thumbprint != first.thumbprint
