@@ -145,7 +145,8 @@ class Deeds:
             raise RefusalError("spool", 503, str(error)) from error
         for name in names:
             self._hear(visit, name)
-        answer = encode_enumerate_response(visit.request, self._conversation.offers(visit.identity, bookmarks), self._reach.new_uuid)
+        offers = self._conversation.offers(visit.identity, bookmarks)
+        answer = encode_enumerate_response(visit.request, offers, self._reach.new_uuid, operation_id=visit.request.operation_id)
         limit = visit.request.max_envelope_size if isinstance(visit.request, Enumerate) else None
         if limit is not None and 2 * len(answer.decode()) + 2 > limit:
             detail = f"{2 * len(answer) + 2} octets of subscriptions, and the source takes {limit}"
@@ -176,7 +177,7 @@ class Deeds:
                 facts = {"listener": reach.name, "identity": visit.identity.name, "subscription": name}
                 reach.peer_log.warning("source began anew: events since its last bookmark may be missing", peer=visit.origin.peer, **facts)
         self._hear(visit, name)
-        return encode_ack(request, reach.new_uuid)
+        return self._acknowledge(visit)
 
     async def _normalize(self, request: Events, visit: Visit) -> Batch:
         batches = []
@@ -216,7 +217,7 @@ class Deeds:
         except SpoolError as error:
             raise RefusalError("spool", 503, str(error)) from error
         self._hear(visit, visit.decision.subscription)
-        return encode_ack(visit.request, self._reach.new_uuid)
+        return self._acknowledge(visit)
 
     async def _farewell(self, visit: Visit) -> bytes:
         end = visit.request
@@ -225,7 +226,7 @@ class Deeds:
             self._reach.peer_log.warning("source gave up a subscription", peer=visit.origin.peer, listener=self._reach.name, **facts)
         if visit.decision.subscription:
             self._hear(visit, visit.decision.subscription)
-        return encode_ack(visit.request, self._reach.new_uuid)
+        return self._acknowledge(visit)
 
     async def _close(self, _visit: Visit) -> bytes:
         return b""
@@ -234,6 +235,10 @@ class Deeds:
         decision, request = visit.decision, visit.request
         about = request.identifier if isinstance(request, Delivery) else request.machine_id
         raise RefusalError(decision.standing.value, decision.status, f"{decision.message} {about}"[:200])
+
+    def _acknowledge(self, visit: Visit) -> bytes:
+        """An Ack with the request's OperationID, as Windows answers: an operation that is repeated may be answered again, since events are known by their uid."""
+        return encode_ack(visit.request, self._reach.new_uuid, operation_id=visit.request.operation_id)
 
     def _hear(self, visit: Visit, subscription: str) -> None:
         """Note where the source stands now."""
