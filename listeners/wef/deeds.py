@@ -237,7 +237,7 @@ class Deeds:
         raise RefusalError(decision.standing.value, decision.status, f"{decision.message} {about}"[:200])
 
     def _acknowledge(self, visit: Visit) -> bytes:
-        """An Ack with the request's OperationID, as Windows answers: an operation that is repeated may be answered again, since events are known by their uid."""
+        """An Ack with the request's OperationID, as Windows answers; repeated, it is answered again, since events are known by their uid."""
         return encode_ack(visit.request, self._reach.new_uuid, operation_id=visit.request.operation_id)
 
     def _hear(self, visit: Visit, subscription: str) -> None:
