@@ -46,6 +46,8 @@ HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?", 
 """A name of one computer and nothing else: no wildcard, no NUL, no space, not of any length."""
 
 MAX_NAMES: Final = 16
+MAX_LISTED: Final = 4
+WITHOUT_ISSUER: Final = frozenset({"tls-no-certificate", "tls-unknown-issuer"})
 MAX_FILE: Final = 4 << 20
 UNREADABLE: Final = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
 """What reading a certificate raises that OpenSSL took and that breaks RFC 5280 in some corner."""
@@ -137,7 +139,7 @@ class CertificateAuthenticator:
         try:
             await secured.do_handshake()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise self._refuse(judge_handshake(error.__cause__), peer) from error
+            raise self._refuse(_with_authorities(judge_handshake(error.__cause__), trust.issuers), peer) from error
         found = identify(secured.getpeercert(binary_form=True) or b"", trust.issuers)
         if isinstance(found, Refusal):
             raise self._refuse(found, peer)
@@ -182,6 +184,18 @@ class CertificateSession:
     async def answer(self, status: int, body: bytes = b"") -> Response:
         """The response, as it is."""
         return Response(status, body, (("Content-Type", SOAP_UTF_16),) if body else ())
+
+
+def _with_authorities(refusal: Refusal, issuers: Sequence[x509.Certificate]) -> Refusal:
+    """Whose certificates would have been taken, where the client had none of them: the thumbprints are what IssuerCA may be.
+
+    The standard library doesn't show a certificate that wasn't accepted, so who issued the client's can't be told.
+    """
+    if refusal.reason not in WITHOUT_ISSUER:
+        return refusal
+    listed = [f"{thumbprint(issuer)} {_text(issuer, 'subject')[:100]}" for issuer in issuers[:MAX_LISTED]]
+    more = [f"{len(issuers) - MAX_LISTED} more"] if len(issuers) > MAX_LISTED else []
+    return Refusal(refusal.reason, f"{refusal.detail}; client_ca has {', '.join(listed + more)}")
 
 
 def identify(der: bytes, issuers: Sequence[x509.Certificate]) -> Identity | Refusal:

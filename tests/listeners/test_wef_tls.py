@@ -311,6 +311,16 @@ async def test_an_intermediate_that_is_not_in_client_ca(folder: Path, client: Cl
         assert door.last_refusal()[0] == reason
 
 
+async def test_a_client_without_certificate_is_told_whose_would_do(folder: Path, client: Clients) -> None:
+    trust(folder, ISSUING, *[OTHER] * 4)
+    async with opened(settings(folder), folder) as door:
+        await is_turned_away(door, client.context(None))
+        reason, detail = door.last_refusal()
+        assert reason == "tls-no-certificate"
+        assert f"client_ca has {ISSUING.thumbprint} CN=Contoso Issuing CA 1, " in detail
+        assert detail.endswith(", 1 more")
+
+
 async def test_a_client_that_does_not_trust_the_gateway(folder: Path) -> None:
     """It says so in an alert, which Trio's own client wouldn't send."""
     async with opened(settings(folder), folder) as door:
