@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import os
 import struct
@@ -12,15 +13,19 @@ from pathlib import Path
 import pytest
 import spnego
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from pypsrp.wsman import WSMan
 from support.http_serving import Client, post
 from support.kdc import REALM, Kdc, running_kdc
 from support.wef_doors import HEARD, Door, open_door, opened
 
+from listeners.wef.kerberos import KerberosAuthenticator, KerberosSession
 from listeners.wef.settings import WefSettings
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, MessageError
 from wire.ap_req import KERBEROS, NEGOEX, NTLM, Request, encode_ap_req, encode_initial_token, encode_negotiation
 from wire.der import encode_element
+from wire.http_rules import Head
 from wire.keytab import Key, encode_keytab, parse_keytab
 from wire.multipart_encrypted import Protocol, Sealed, encode_content_type, encode_sealed, parse_sealed
 
@@ -405,6 +410,52 @@ async def test_content_in_the_clear(keytab: Path, tmp_path: Path) -> None:
         assert answer is not None
         assert answer.status == 400
         assert door.heard[-1][1] == b"multipart-type"
+
+
+def head(*fields: tuple[str, str], length: int = 0) -> Head:
+    return Head("POST", "/wsman", (("host", HOST), *fields), length)
+
+
+def test_any_credentials_are_answered_and_never_an_error(keytab: Path, tmp_path: Path) -> None:
+    """Arbitrary octets, and a real token of which one octet is another: 401 always, once the authenticator's part is reached."""
+    door = open_door(settings(keytab), tmp_path)
+    assert isinstance(door.authenticator, KerberosAuthenticator)
+    token = spnego.client(hostname=HOST, service="HTTP", protocol="negotiate", context_req=FLAGS).step() or b""
+    damaged = st.builds(lambda at, octet: token[:at] + bytes((octet,)) + token[at + 1 :], st.integers(0, len(token) - 1), st.integers(0, 255))
+    cut = st.integers(0, len(token) - 1).map(lambda at: token[:at])
+    tokens = st.one_of(st.binary(max_size=80), damaged, cut).map(lambda octets: base64.b64encode(octets).decode())
+    values = st.one_of(st.text(max_size=40), st.tuples(st.sampled_from(["Kerberos ", "Negotiate "]), tokens).map("".join))
+
+    @given(st.lists(values, min_size=1, max_size=3))
+    def converse(credentials: list[str]) -> None:
+        session = KerberosSession(door.authenticator, "192.0.2.1")  # type: ignore[arg-type]
+
+        async def admit() -> set[int]:
+            answers = [await session.admit(head(("authorization", value))) for value in credentials]
+            return {answer.status for answer in answers if answer is not None}
+
+        # flags and times in the clear part of a ticket may be changed without harm; then it is who it was
+        assert trio.run(admit) <= ({401} if session.identity is None else {200, 401})
+        assert session.identity is None or session.identity.name == f"DC1$@{REALM}"
+
+    converse()
+
+
+async def test_any_content_is_a_message_error(keytab: Path, tmp_path: Path) -> None:
+    door = open_door(settings(keytab), tmp_path)
+    assert isinstance(door.authenticator, KerberosAuthenticator)
+    session = KerberosSession(door.authenticator, "192.0.2.1")
+    context = spnego.client(hostname=HOST, service="HTTP", protocol="kerberos", context_req=FLAGS)
+    admitted = await session.admit(head(("authorization", f"Kerberos {base64.b64encode(context.step() or b'').decode()}")))
+    assert admitted is not None
+    context.step(base64.b64decode(admitted.fields[0][1].removeprefix("Kerberos ")))
+    wrapped = context.wrap_winrm(SOAP)
+    body = encode_sealed(Sealed(Protocol.KERBEROS, wrapped.header, wrapped.data, len(SOAP)))
+    fields = head(("content-type", encode_content_type(Protocol.KERBEROS)), length=1)
+    for at in range(len(body)):
+        spoilt = body[:at] + bytes((body[at] ^ 0x55,)) + body[at + 1 :]
+        with contextlib.suppress(MessageError):
+            assert (await session.open_body(fields, spoilt)).octets == SOAP  # only where what was changed is free to be
 
 
 # configuration
