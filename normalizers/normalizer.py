@@ -143,7 +143,7 @@ class Normalizer:
         if trust.speaks_for is not None and not trust.speaks_for(event.computer):
             if trust.refuse:
                 raise MessageError(MISMATCH_RULE, detail=f"Computer {event.computer} from {origin.identity or origin.peer}")
-            labels = (*labels, MISMATCH_LABEL)
+            labels, warnings = (*labels, MISMATCH_LABEL), (*warnings, MISMATCH_RULE)
         source = windows_source(event, log_format=layout.log_format, arrival_ms=origin.received_at_ms, labels=labels)
         raw = payload if layout is event_xml.LAYOUT else message
         mapped = map_event(self.profile.plans, self.profile.plan(key), source, self.settings, raw)

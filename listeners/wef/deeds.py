@@ -5,6 +5,7 @@ Nothing is acknowledged before it is on stable storage, its bookmark with it. A 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -13,7 +14,7 @@ from uuid import UUID
 import trio
 
 from listeners.normalizing import SLICE_OCTETS, Normalize, join_batches, normalize_guarded, slices
-from listeners.wef.conversation import Conversation, Decision, Deed
+from listeners.wef.conversation import MISMATCH_LABEL, Conversation, Decision, Deed
 from listeners.wef.identity import Identity
 from listeners.wef.record_ids import highest_record_ids
 from listeners.wef.sources import Sources
@@ -30,6 +31,8 @@ HEARTBEAT_SECONDS: Final = 5.0
 """A heartbeat is answered even where it can't be noted by then."""
 
 ILLEGAL_CHARACTER: Final = "illegal-character"
+MISMATCH: Final = "identity-mismatch"
+"""Warnings: of what a message holds, and of whom it says it is from."""
 
 
 class Intake(Protocol):
@@ -185,8 +188,8 @@ class Deeds:
             batches += normalize_guarded(self._reach.normalize, Frames(request.buffer, spans, visit.origin, visit.decision.trust), self._reach.peer_log)
             await trio.lowlevel.checkpoint()
         batch = join_batches(batches) if batches else Batch(b"", (), visit.origin, 0)
-        if visit.repaired:
-            batch = replace(batch, warnings={**batch.warnings, ILLEGAL_CHARACTER: batch.warnings.get(ILLEGAL_CHARACTER, 0) + visit.repaired})
+        claimed = len(batch.index) if MISMATCH_LABEL in visit.decision.trust.labels else 0
+        batch = replace(batch, warnings=Counter(batch.warnings) + Counter({ILLEGAL_CHARACTER: visit.repaired, MISMATCH: claimed}))
         if batch.rejected:
             self._reach.peer_log.warning("events rejected", peer=visit.origin.peer, identity=visit.identity.name, rules=batch.rejected)
         return batch

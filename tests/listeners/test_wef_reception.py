@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from types import NoneType
 
+import h11
+import hypothesis
 import orjson
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 from support.events import SAMPLES
 from support.playbook import Heard, Playbook, answers
-from support.wef_listening import DC1, NOW_NS, PEER, events_of, listening, offered_by_profile, settings
+from support.wef_listening import DC1, NOW_NS, PEER, Source, events_of, listening, offered_by_profile, settings
 
 from listeners.wef.identity import Identity
 from listeners.wef.sources import State
+from pipeline.intake import Intake
 from pipeline.model import Batch
 from pipeline.receipt import Receipt
 from pipeline.spool.settings import SpoolSettings
@@ -24,7 +31,7 @@ from wire import sldc
 from wire.event_xml import encode_event
 from wire.soap_encoding import encode_body
 from wire.wef.encoding import encode_request
-from wire.wef.messages import End, Enumerate, Heartbeat, Reference, SubscriptionEnd
+from wire.wef.messages import End, Enumerate, Heartbeat, Reference, Request, SubscriptionEnd
 from wire.wef.namespaces import EVENTING
 from wire.wef.responses import Ack, EnumerateResponse, Fault
 
@@ -141,6 +148,7 @@ async def test_an_event_of_another_computer_is_tagged(tmp_path: Path) -> None:
     async with listening(tmp_path) as listener:
         await listener.connect().say(events_of(listener.offer(), event(1), event(2, computer="dc9.contoso.example")))
         assert labels(await listener.records()) == [[], ["identity:mismatch"]]
+        assert listener.value("warned_total", rule="identity-mismatch") == 1
 
 
 async def test_an_event_of_another_computer_is_rejected_where_configured(tmp_path: Path) -> None:
@@ -160,6 +168,7 @@ async def test_a_source_that_declares_another_machine_is_tagged_or_turned_away(t
     async with listening(tmp_path / "tag") as listener:
         await listener.connect().say(events_of(listener.offer(), event(1), machine_id="dc9.contoso.example"))
         assert labels(await listener.records()) == [["identity:mismatch"]]
+        assert listener.value("warned_total", rule="identity-mismatch") == 1
     async with listening(tmp_path / "refuse", wef=settings(mismatch="refuse")) as listener:
         assert await listener.connect().say(events_of(listener.offer(), event(1), machine_id="dc9.contoso.example")) == Heard(403)
 
@@ -269,6 +278,78 @@ async def test_what_was_withheld_and_comes_again_collapses_to_duplicates(tmp_pat
         assert await listener.connect().say(delivery) == Heard(200, Ack("uuid:E1"))
         assert await listener.connect().say(replace(delivery, message_id="uuid:E2")) == Heard(200, Ack("uuid:E2"))
         assert (len(await listener.records()), listener.value("duplicate_total"), listener.value("received_total")) == (2, 2, 4)
+
+
+class Gate:
+    """An intake that waits at a gate before it hands a batch on."""
+
+    def __init__(self) -> None:
+        self.inner: Intake | None = None
+        self.reached, self.opened = trio.Event(), trio.Event()
+
+    async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None, keep_rejects: bool = False) -> Receipt:
+        self.reached.set()
+        await self.opened.wait()
+        assert self.inner is not None
+        return await self.inner.submit(batch, bookmark=bookmark, keep_rejects=keep_rejects)
+
+
+async def test_a_source_that_drops_its_connection_leaves_its_batch_whole(tmp_path: Path) -> None:
+    gate = Gate()
+    async with listening(tmp_path, intake=gate) as listener:
+        gate.inner = listener.intake
+        source = listener.connect()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_say_in_vain, source, events_of(listener.offer(), event(1), bookmark=BOOKMARK))
+            await gate.reached.wait()
+            await source.close()
+        gate.opened.set()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await listener.intake.drained()
+        assert (len(await listener.records()), await listener.bookmark()) == (1, BOOKMARK)
+
+
+async def _say_in_vain(source: Source, request: Request) -> None:
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError, ConnectionError, h11.RemoteProtocolError):
+        await source.say(request)
+
+
+async def test_a_drain_answers_what_is_being_kept_and_ends_idle_connections(tmp_path: Path) -> None:
+    gate, heard = Gate(), list[Heard]()
+    async with listening(tmp_path, intake=gate) as listener:
+        gate.inner = listener.intake
+        source, idle = listener.connect(), listener.connect()
+
+        async def deliver() -> None:
+            heard.append(await source.say(events_of(listener.offer(), event(1), bookmark=BOOKMARK)))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(deliver)
+            await gate.reached.wait()
+            listener.drain.ask()
+            assert await idle.ended()
+            gate.opened.set()
+        assert heard == [Heard(200, Ack("uuid:E1"))]
+        assert await source.ended()
+
+
+@given(st.lists(st.tuples(st.sampled_from(CONVERSATION), st.integers(0, 2**32), st.booleans(), st.booleans()), min_size=1, max_size=12))
+@hypothesis.settings(max_examples=15)
+def test_no_octets_make_it_fail(tmp_path_factory: pytest.TempPathFactory, sent: list[tuple[tuple[str, int, type[object]], int, bool, bool]]) -> None:
+    async def play() -> None:
+        async with listening(tmp_path_factory.mktemp("spool")) as listener:
+            for (file, _, _), seed, compressed, utf8 in sent:
+                text = bytearray((FIXTURES / file).read_bytes()) if utf8 else bytearray(encode_body((FIXTURES / file).read_text()))
+                body = bytearray(sldc.encode(bytes(text))) if compressed else text
+                random = Random(seed)
+                for _ in range(random.randint(0, 4)):
+                    body[random.randrange(len(body))] = random.randrange(256)
+                del body[random.randint(len(body) // 2, len(body) * 2) :]
+                status, _ = await listener.connect().post(bytes(body), [("Content-Encoding", "SLDC")] if compressed else [])
+                assert status in {200, 204, 400, 404}
+            assert "request failed" not in listener.log.getvalue()
+
+    trio.run(play)
 
 
 async def test_a_source_that_is_told_more_than_it_takes_gets_a_fault(tmp_path: Path) -> None:

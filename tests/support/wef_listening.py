@@ -137,6 +137,10 @@ class Source:
         assert not answer or answer.startswith(b"\xff\xfe"), "an answer without byte order mark"
         return Heard(status, message)
 
+    async def ended(self) -> bool:
+        """Whether the listener closed, once something comes."""
+        return not await self._stream.receive_some(1)
+
     async def close(self) -> None:
         await self._stream.aclose()
 
@@ -147,6 +151,7 @@ class Listening:
 
     offered: tuple[Offered, ...]
     spool: SqliteSpool
+    intake: Intake
     metrics: Metrics
     rejects: list[tuple[Origin, Reject]]
     sources: Sources
@@ -230,7 +235,7 @@ async def listening(
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(door.run)
-            yield Listening(offered, spool, metrics, kept, reach.sources, stream, nursery, conversation, reach, server, drain)
+            yield Listening(offered, spool, door, metrics, kept, reach.sources, stream, nursery, conversation, reach, server, drain)
             nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):
