@@ -90,6 +90,7 @@ class Connection:
     def __init__(self, stream: trio.abc.Stream, url: Url, proof: Proof) -> None:
         self._stream, self._url, self._proof = stream, url, proof
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=READ)
+        self._ended = False
 
     async def prove(self) -> None:
         """Exchange tokens, where the way has any, each with an empty request."""
@@ -148,8 +149,10 @@ class Connection:
             raise DeliveryError("connection-lost", retriable=True, detail=str(error.__cause__ or error)) from error
         except trio.TooSlowError as error:
             raise DeliveryError("no-answer", retriable=True, detail=f"none within {ANSWER_S:.0f} s") from error
-        except h11.ProtocolError as error:
-            raise DeliveryError("connection-closed" if self._http.our_state is h11.MUST_CLOSE else "not-http", retriable=True, detail=str(error)) from error
+        except h11.LocalProtocolError as error:
+            raise DeliveryError("connection-closed", retriable=True, detail="by the last answer") from error
+        except h11.RemoteProtocolError as error:
+            raise DeliveryError("connection-lost" if self._ended else "not-http", retriable=True, detail=str(error)) from error
         return status, answered, content
 
     async def _answer(self) -> tuple[int, dict[str, str], bytes]:
@@ -158,7 +161,8 @@ class Connection:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 data = await self._stream.receive_some(READ)
-                if not data and self._http.their_state is h11.SEND_RESPONSE:
+                self._ended = not data
+                if self._ended and self._http.their_state is h11.SEND_RESPONSE:
                     raise DeliveryError("connection-lost", retriable=True, detail="closed without an answer")
                 self._http.receive_data(bytes(data))
             elif isinstance(event, h11.Response):
