@@ -168,6 +168,28 @@ async def test_two_connections_are_two_sources(kdc: Kdc, keytab: Path, tmp_path:
         assert [(identity and identity.name, content) for identity, content in door.heard] == [(f"DC1$@{REALM}", b"1"), (f"DC2$@{REALM}", b"2")]
 
 
+async def test_sources_of_two_realms(kdc: Kdc, keytab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each domain has its keytab, and its own name for the gateway; neither realm is this machine's."""
+    folder = tmp_path / "fabrikam"
+    folder.mkdir()
+    with running_kdc(folder, "FABRIKAM.EXAMPLE") as other:
+        other.add("HTTP/gw.fabrikam.example")
+        other.add("DC1$")
+        second = other.export_keytab(tmp_path / "second.keytab", "HTTP/gw.fabrikam.example")
+        monkeypatch.setenv("KRB5_CONFIG", f"{kdc.config}:{other.config}")
+        async with opened(settings(keytab, second), tmp_path) as door:
+            peer = knock(door)
+            assert await peer.authenticate() == 200
+            await peer.post(peer.seal(b"1"))
+            monkeypatch.setenv("KRB5CCNAME", other.log_in("DC1$"))
+            peer = knock(door, host="gw.fabrikam.example")
+            assert await peer.authenticate() == 200
+            await peer.post(peer.seal(b"2"))
+            first, last = (identity for identity, _ in door.heard if identity)
+            assert (first.name, last.name) == ("DC1$@CONTOSO.EXAMPLE", "DC1$@FABRIKAM.EXAMPLE")
+            assert first.key != last.key
+
+
 async def test_a_source_may_authenticate_anew(keytab: Path, tmp_path: Path) -> None:
     async with opened(settings(keytab), tmp_path) as door:
         peer = knock(door)

@@ -5,7 +5,7 @@
         kdc.export_keytab(keytab, "HTTP/gw.contoso.example")
         cache = kdc.log_in("DC01$")
 
-`KRB5_CONFIG` belongs to a process, so the realm is this process' only one while it runs.
+`KRB5_CONFIG` belongs to a process; realms that run together are listed there with a colon between their files.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KRB5_CONF: Final = """\
         kdc = 127.0.0.1:{port}
     }}
 [domain_realm]
-    .contoso.example = {realm}
+    .{domain} = {realm}
 [dbmodules]
     db_module_dir = {plugins}
     {realm} = {{
@@ -71,10 +71,12 @@ KDC_CONF: Final = """\
 class Kdc:
     """The realm.
 
+    realm:        its name.
     folder:       where its files are.
     environment:  for programs that shall be in the realm.
     """
 
+    realm: str
     folder: Path
     environment: dict[str, str]
 
@@ -111,7 +113,7 @@ class Kdc:
         return f"FILE:{cache}"
 
     def _admin(self, query: str) -> None:
-        self._run(_program("usr/sbin/kadmin.local"), "-r", REALM, "-q", query)
+        self._run(_program("usr/sbin/kadmin.local"), "-r", self.realm, "-q", query)
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
@@ -120,11 +122,11 @@ class Kdc:
 
 
 @contextlib.contextmanager
-def running_kdc(folder: Path) -> Iterator[Kdc]:
-    """Make a realm in `folder` and serve it until left."""
+def running_kdc(folder: Path, realm: str = REALM) -> Iterator[Kdc]:
+    """Make a realm in `folder` and serve it until left; its hosts are those of the domain of the same name."""
     port = _free_port()
     plugins = next(peers.ROOT.glob("usr/lib/*/krb5/plugins/kdb"))
-    facts = {"realm": REALM, "port": port, "folder": folder, "plugins": plugins, "aes": AES}
+    facts = {"realm": realm, "domain": realm.lower(), "port": port, "folder": folder, "plugins": plugins, "aes": AES}
     (folder / "krb5.conf").write_text(KRB5_CONF.format(**facts))
     (folder / "kdc.conf").write_text(KDC_CONF.format(**facts))
     environment = peers.unpacked_environment() | {
@@ -132,9 +134,9 @@ def running_kdc(folder: Path) -> Iterator[Kdc]:
         "KRB5_KDC_PROFILE": str(folder / "kdc.conf"),
         "KRB5RCACHENAME": "none:",
     }
-    kdc = Kdc(folder, environment)
-    kdc._run(_program("usr/sbin/kdb5_util"), "create", "-s", "-r", REALM, "-P", "master")
-    with subprocess.Popen([_program("usr/sbin/krb5kdc"), "-n", "-r", REALM], env=environment, stderr=subprocess.PIPE, text=True) as process:
+    kdc = Kdc(realm, folder, environment)
+    kdc._run(_program("usr/sbin/kdb5_util"), "create", "-s", "-r", realm, "-P", "master")
+    with subprocess.Popen([_program("usr/sbin/krb5kdc"), "-n", "-r", realm], env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             log = process.stderr
             assert log is not None
