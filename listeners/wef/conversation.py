@@ -31,7 +31,7 @@ from listeners.wef.settings import EndpointSettings, Mismatch
 from listeners.wef.sources import Message
 from pipeline.model import Trust
 from wire.wef.messages import Delivery, End, Enumerate, Events, Heartbeat, Request, SubscriptionEnd
-from wire.wef.namespaces import SecurityProfile
+from wire.wef.namespaces import DELIVERY_PATH, SecurityProfile
 from wire.wef.subscribe import make_offer
 from wire.wef.subscription import Offer, Route, Subscription
 
@@ -131,12 +131,18 @@ class Conversation:
 
     def __init__(self, endpoint: EndpointSettings, profile: SecurityProfile, offered: Iterable[Offered], mismatch: Mismatch, forwarders: NameList) -> None:
         self._url: Final = endpoint.url.base
+        self._path: Final = endpoint.url.path.lower()
         self._profile: Final = profile
         self._clients: Final = NameList(endpoint.clients)
         self._offered: Final = {str(one.subscription.id): one for one in offered if not endpoint.subscriptions or one.group in endpoint.subscriptions}
         self._refuse_mismatch: Final = mismatch is Mismatch.REFUSE
         self._forwarders: Final = forwarders
         self._versions: Final[dict[tuple[str, str], str]] = {}
+
+    def hears(self, target: str) -> bool:
+        """Whether a request's target is one that sources were told of: their manager's, free to choose, or a delivery's."""
+        path = target.partition("?")[0].lower()
+        return path == self._path or path.startswith(DELIVERY_PATH.lower())
 
     def decide(self, request: Request, identity: Identity) -> Decision:
         """What is to be done about a message of a source."""

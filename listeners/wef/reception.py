@@ -8,7 +8,7 @@
     400     the content can't be read; whatever rule it breaks is counted
     401     nobody is authenticated
     403     this source may not
-    404     there is no such subscription, or it isn't a POST
+    404     there is no such subscription or path, or it isn't a POST
     500     its answer would be larger than it takes
     503     the spool took nothing in in time: nothing is acknowledged, and the source sends it again
 
@@ -38,7 +38,6 @@ MAX_DETAIL: Final = 200
 LAST: Final = frozenset({400, 401})
 """Statuses that end a connection: its seal, or its framing, may be lost."""
 
-PATH: Final = "/wsman"
 MAX_KEPT: Final = 64 << 10
 """Octets of an unreadable message that are kept for `explain`."""
 
@@ -80,7 +79,7 @@ class Reception:
             return replace(response, close=response.close or refused.status in LAST)
 
     async def _serve(self, head: Head, connection: Connection, session: Session, origin: Origin) -> Response:
-        if head.method != "POST" or not head.target.lower().startswith(PATH):
+        if head.method != "POST" or not self._conversation.hears(head.target):
             raise RefusalError("not-found", 404, f"{head.method} {head.target}"[:MAX_DETAIL])
         if session.identity is None:
             raise RefusalError("not-authenticated", 401)

@@ -12,7 +12,7 @@ from support.wef_listening import DC1, offered_by_profile, settings
 
 from listeners.wef.conversation import DEEDS, MESSAGES, OUTDATED_LABEL, Conversation, Deed, Standing
 from listeners.wef.identity import Identity, NameList
-from listeners.wef.settings import Mismatch
+from listeners.wef.settings import Mismatch, Url
 from listeners.wef.sources import NEXT, Message, Sources, State
 from wire.wef.messages import End, Enumerate, Events, Heartbeat, Reference, Request, SubscriptionEnd
 from wire.wef.namespaces import EVENTING, SecurityProfile
@@ -82,6 +82,13 @@ def test_events_are_believed_as_far_as_their_standing_and_sender_go() -> None:
     old = conversation().decide(requests(OUTDATED)[Message.EVENTS], DC1).trust
     assert (old.labels, old.refuse, old.speaks_for is None) == ((OUTDATED_LABEL,), False, False)
     assert conversation(Mismatch.REFUSE).decide(requests(CURRENT)[Message.EVENTS], DC1).trust.refuse
+
+
+def test_an_endpoint_hears_its_own_path_and_those_of_deliveries() -> None:
+    heard = ["/wsman/subscriptionmanager/wec", "/wsman/subscriptions/1707633E-1960-5B4A-9069-B04031AE8DB2/1", "/tier0", "/", "/wsman"]
+    assert [conversation().hears(path) for path in heard] == [True, True, False, False, False]
+    endpoint = settings().endpoints[0].model_copy(update={"url": Url("https", "gateway.contoso.example", 5986, "/Tier0")})
+    assert Conversation(endpoint, SecurityProfile.CERTIFICATE, OFFERED, Mismatch.TAG, NameList([])).hears("/tier0?x=1")
 
 
 def test_an_endpoint_offers_what_it_is_told_to() -> None:

@@ -383,6 +383,7 @@ async def test_other_methods_and_paths_are_not_found(tmp_path: Path) -> None:
     async with listening(tmp_path) as listener:
         assert (await listener.connect().post(b"", method="GET"))[0] == 404
         assert (await listener.connect().post(b"x", target="/"))[0] == 404
+        assert (await listener.connect().post(b"x", target="/WSMan/subscriptions/x"))[0] == 400
 
 
 async def test_nobody_is_heard_unauthenticated(tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ class Source:
         self._stream = stream
         self._http = h11.Connection(h11.CLIENT)
 
-    async def post(self, body: bytes, fields: Iterable[tuple[str, str]] = (), *, method: str = "POST", target: str = "/wsman/x") -> tuple[int, bytes]:
+    async def post(
+        self, body: bytes, fields: Iterable[tuple[str, str]] = (), *, method: str = "POST", target: str = "/wsman/SubscriptionManager/WEC"
+    ) -> tuple[int, bytes]:
         """One request and its answer."""
         base = [("Host", "gateway"), ("Content-Type", "application/soap+xml;charset=UTF-16"), ("Content-Length", str(len(body)))]
         octets = self._http.send(h11.Request(method=method, target=target, headers=[*base, *fields])) or b""
