@@ -196,7 +196,7 @@ def _excerpt(raw: bytes, offset: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedMessage:
-    """A rejected message, or refused connection, on its way over the control socket: `raw` in base64."""
+    """A rejected message, or refused connection, on its way over the control socket: `raw` in base64, `identity` who was authenticated."""
 
     listener: str
     transport: str
@@ -206,6 +206,7 @@ class RefusedMessage:
     offset: int
     detail: str
     raw: str
+    identity: str | None = None
 
 
 def write_rejected(rejected: Rejected) -> RefusedMessage:
@@ -220,17 +221,19 @@ def write_rejected(rejected: Rejected) -> RefusedMessage:
         offset=reject.offset,
         detail=reject.detail,
         raw=base64.b64encode(reject.raw).decode(),
+        identity=origin.identity,
     )
 
 
 def account_for_refused(normalizer: Normalizer, refused: RefusedMessage) -> Account:
     """Explain a message that the running gateway rejected, or a connection that it refused."""
     at = datetime.fromtimestamp(refused.received_at_ns / 1e9, UTC)
-    sender = f"{refused.peer} over {refused.transport} at {at:%Y-%m-%d %H:%M:%S} UTC"
+    who = f"{refused.identity} at {refused.peer}" if refused.identity else refused.peer
+    sender = f"{who} over {refused.transport} at {at:%Y-%m-%d %H:%M:%S} UTC"
     explanation = explanation_of(refused.rule)
     if explanation is not None:
         return _account_for_connection(refused, explanation, sender)
-    origin = Origin(refused.listener, Transport(refused.transport), refused.peer, refused.received_at_ns)
+    origin = Origin(refused.listener, Transport(refused.transport), refused.peer, refused.received_at_ns, refused.identity)
     reject = Reject(base64.b64decode(refused.raw), refused.rule, refused.offset, refused.detail)
     return account_for(normalizer, reject, origin, sender)
 
