@@ -22,8 +22,8 @@ from wire.event import EventKey
 from wire.providers import SECURITY_NETLOGON
 from wire.soap_encoding import decode_body
 from wire.wef.collector_subscription import FORWARDED_EVENTS, SOURCE_INITIATED, CollectorSubscription, parse_collector_subscription
-from wire.wef.query import ANY, IDS_PER_SELECT, MOST_EXPRESSIONS, MOST_IDS, Selector
-from wire.wef.xpath import Expression, Literal, Truth, comparisons, event_ids, parse_xpath, selects
+from wire.wef.query import IDS_PER_SELECT, MOST_EXPRESSIONS, MOST_IDS, Selector
+from wire.wef.xpath import ANY, Expression, Literal, Truth, comparisons, event_ids, parse_xpath, selects
 
 NTLM: Final = "Microsoft-Windows-NTLM/Operational"
 WRITTEN_BY: Final = {(NTLM, "8004"): SECURITY_NETLOGON}
@@ -132,14 +132,7 @@ def _fate(reads: list[list[Read]], key: EventKey) -> str:
 
 def _most(reads: Iterable[Read]) -> Callable[[EventKey], Truth]:
     mine = list(reads)
-    return lambda key: max((_truth(read, key) for read in mine), key=lambda truth: truth.value, default=Truth.NO)
-
-
-def _truth(read: Read, key: EventKey) -> Truth:
-    """A profile's `*` asks for any; a query that names none then can't be judged by one key."""
-    if ANY in (key.provider, key.event_id):
-        return Truth.YES if read.selector.xpath == "*" else Truth.SOMETIMES
-    return selects(read.expression, key)
+    return lambda key: max((selects(read.expression, key) for read in mine), key=lambda truth: truth.value, default=Truth.NO)
 
 
 def _selected(reads: list[list[Read]], key: EventKey) -> bool:

@@ -286,6 +286,21 @@ JUDGED = {
 }
 
 
+WILD = {
+    "any ID of a provider": (EventKey("System", CONTROL, "*"), "*[System[Provider[@Name='Service Control Manager']]]", []),
+    "any ID, and one is asked for": (EventKey("System", CONTROL, "*"), "*[System[EventID=7045]]", ["conditional"]),
+    "any provider": (EventKey("System", "*", "7045"), "*[System[EventID=7045]]", []),
+    "any provider, and one is asked for": (EventKey("System", "*", "7045"), "*[System[Provider[@Name='x'] and EventID=7045]]", ["conditional"]),
+    "any provider, and another ID": (EventKey("System", "*", "7045"), "*[System[EventID=1]]", ["missing-id"]),
+}
+
+
+@pytest.mark.parametrize(("key", "xpath", "rules"), WILD.values(), ids=WILD.keys())
+def test_a_profile_that_asks_for_any(key: EventKey, xpath: str, rules: list[str]) -> None:
+    found = lint(f'<QueryList><Query Id="0"><Select Path="System">{xpath}</Select></Query></QueryList>'.encode(), [key])
+    assert [finding.rule for finding in found] == rules
+
+
 @pytest.mark.parametrize(("selects", "rules"), JUDGED.values(), ids=JUDGED.keys())
 def test_judged(selects: str, rules: list[str]) -> None:
     found = lint(f'<QueryList><Query Id="0">{selects}</Query></QueryList>'.encode(), KEYS)

@@ -19,8 +19,8 @@ AUDITING, CONTROL = "Microsoft-Windows-Security-Auditing", "Service Control Mana
 KEYS = st.builds(
     EventKey,
     st.sampled_from(["Security", "System", "Microsoft-Windows-NTLM/Operational", 'Odd "channel" & <more>']),
-    st.sampled_from([AUDITING, CONTROL, "O'Reilly"]),
-    st.integers(0, 65535).map(str),
+    st.sampled_from([AUDITING, CONTROL, "O'Reilly", "*"]),
+    st.integers(0, 65535).map(str) | st.just("*"),
 )
 
 
@@ -33,7 +33,7 @@ def delivered(queries: tuple[Query, ...], key: EventKey) -> Truth:
 def test_what_is_written_selects_the_keys_and_no_other_id(keys: set[EventKey], other: EventKey) -> None:
     queries = build_queries(keys)
     assert all(delivered(queries, key) is Truth.YES for key in keys)
-    if not any((key.channel, key.event_id) == (other.channel, other.event_id) for key in keys):
+    if other.event_id != "*" and not any(key.channel == other.channel and key.event_id in (other.event_id, "*") for key in keys):
         assert delivered(queries, other) is Truth.NO
     for query in queries:
         for selector in query.selectors:

@@ -22,6 +22,7 @@ from pipeline.errors import MessageError
 from wire.event import EventKey
 from wire.wef.envelope import BLANK, Element, parse_document
 from wire.wef.spelling import attribute, escape
+from wire.wef.xpath import ANY
 
 DOCUMENT: Final = "[MS-EVEN6] section 2.2.16"
 IDS_PER_SELECT: Final = 20
@@ -30,7 +31,6 @@ MOST_IDS: Final = 22
 MOST_EXPRESSIONS: Final = 32
 MAX_QUERY: Final = 256 * 1024
 SHARED_LOGS: Final = frozenset({"Application", "Setup", "System"})
-ANY: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)

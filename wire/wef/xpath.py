@@ -229,6 +229,7 @@ class _Reader:
 
 # What a key says
 
+ANY: Final = "*"
 _ROOT: Final = ("event",)
 _ID: Final = ("event", "system", "eventid")
 _PROVIDER: Final = ("event", "system", "provider", "@name")
@@ -238,7 +239,7 @@ _THERE: Final = frozenset(known[:length] for known in (_ID, _PROVIDER, _CHANNEL)
 
 
 def selects(expression: Expression, key: EventKey) -> Truth:
-    """Whether an event of that key is selected."""
+    """Whether an event of that key is selected; `*` in the key stands for any, and a test of it holds sometimes."""
     return _truth(expression, key, ())
 
 
@@ -281,8 +282,8 @@ def _compare(comparison: Comparison, key: EventKey, place: tuple[str, ...]) -> T
 def _holds(place: tuple[str, ...], sign: str, text: str, key: EventKey) -> Truth:
     if place == _ID and text.isdigit() and key.event_id.isdigit() and max(len(text), len(key.event_id)) < MAX_DEPTH:
         return Truth.YES if _OPERATORS[sign](int(key.event_id), int(text)) else Truth.NO
-    known = {_PROVIDER: key.provider, _CHANNEL: key.channel}.get(place)
-    if known is None or sign not in ("=", "!="):
+    known = {_PROVIDER: key.provider, _CHANNEL: key.channel}.get(place, ANY)
+    if known == ANY or sign not in ("=", "!="):
         return Truth.SOMETIMES
     return Truth.YES if (known.lower() == text.lower()) is (sign == "=") else Truth.NO
 
