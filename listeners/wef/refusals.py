@@ -40,7 +40,10 @@ class Refusal:
     detail: str = ""
 
 
-_KTPASS: Final = "ktpass -princ HTTP/GATEWAY@REALM -mapuser ACCOUNT -pass * -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL -out http.keytab"
+_KTPASS: Final = (
+    "ktpass -princ HTTP/GATEWAY@REALM -mapuser ACCOUNT -pass * -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL -out http.keytab"
+    " (with HOST too: docs/listeners/wef.md section 3)"
+)
 _CLOCK: Final = "w32tm /resync /rediscover on the client, w32tm /query /status to see its source; and let this host follow the same time (chronyc tracking)"
 _PORTS: Final = "GPO Configure target Subscription Manager: Server=https://GATEWAY:5986/... for certificates, Server=http://GATEWAY:5985/... for Kerberos"
 _STORE: Final = "certlm.msc, Personal: renew or enrol a certificate with Client Authentication, then restart-service winrm"

@@ -6,6 +6,7 @@ import re
 import ssl
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from pipeline.rejects import Rejects
 from wire.ap_req import AES, RC4, InitialToken, Mechanism, Request
 from wire.keytab import Key
 
+DOCUMENTED = Path(__file__).parents[2] / "docs/listeners/wef-refusals.md"
 REQUEST = Request("HTTP/gw.contoso.example", "CONTOSO.EXAMPLE", 18, 3, 18)
 KEY = Key(("HTTP", "gw.contoso.example"), "CONTOSO.EXAMPLE", 1, 0, 3, 18, b"secret")
 
@@ -108,6 +110,12 @@ def test_every_reason_that_is_given_is_explained_and_every_explained_one_is_give
         assert explanation.fix
         assert explanation_of(reason) is explanation
     assert explanation_of("bad-time") is None
+
+
+@pytest.mark.parametrize("reason", EXPLANATIONS)
+def test_the_documentation_has_every_reason(reason: str) -> None:
+    explanation = EXPLANATIONS[reason]
+    assert f"| `{reason}` | {explanation.meaning} | {explanation.fix} |" in DOCUMENTED.read_text()
 
 
 def test_a_refusal_is_counted_logged_and_kept_and_a_flood_of_them_is_not_a_flood_of_lines() -> None:
