@@ -238,7 +238,7 @@ class Ledger:
         leaving, evicted = self._known.outgrown(len(chunk), chunk.kept_at_ms)
         self._connection.executemany("DELETE FROM keys WHERE number = ?", ((old.number,) for old in leaving))
         if chunk.keys:
-            self._connection.execute("INSERT INTO keys (number, kept_at_ms, keys) VALUES (?, ?, ?)", (chunk.number, chunk.kept_at_ms, chunk.keys))
+            self._connection.execute("INSERT OR REPLACE INTO keys (number, kept_at_ms, keys) VALUES (?, ?, ?)", (chunk.number, chunk.kept_at_ms, chunk.keys))
         return leaving, evicted
 
     def _store_rows(self, rows: Iterable[ComposedRow], work: Work) -> tuple[Head, tuple[Row, ...]]:
