@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import resource
 import signal
 import sys
 import time
@@ -38,6 +37,7 @@ from gateway.destinations import describe_destination, make_destination
 from gateway.metrics_server import pages, serve_metrics
 from gateway.normalizing import make_normalizer
 from gateway.notify import READY, STOPPING, notify
+from gateway.open_files import allow_open_files
 from gateway.version import describe_version
 from gateway.windows_forwarding import make_wef_listener
 from listeners.ready import Ready
@@ -106,7 +106,7 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     """
     log = configure_log(sys.stderr, config.log).bind(gateway=config.gateway.name)
     log.info("starting", version=describe_version(config.gateway.engine), engine=config.gateway.engine, state_dir=str(config.gateway.state_dir))
-    _allow_open_files()
+    allow_open_files()
     normalizer, metrics, rejects = make_normalizer(config), Metrics(), Rejects()
     consumers = [table.consumer() for table in config.forwarders]
     spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
@@ -225,9 +225,3 @@ async def _obey_signals(gateway: Gateway, everything: trio.CancelScope, *, task_
             else:
                 gateway.code = KILLED + number
                 everything.cancel()
-
-
-def _allow_open_files() -> None:
-    """Every connection is a descriptor: take as many as we may have."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -53,6 +53,7 @@ def wef(
     import trio
 
     from gateway.cli.courses import make_course, stop_on_interrupt
+    from gateway.open_files import allow_open_files
     from gateway.simulate.sources import read_events
     from gateway.simulate.wef import simulate_wef
     from gateway.simulate.wef_machine import Habits
@@ -72,6 +73,7 @@ def wef(
     else:
         ways = _tickets([_number(principal or "", at, machines) for at in range(1, machines + 1)], keytab)
     show = sys.stderr.isatty()
+    allow_open_files()
 
     async def forward() -> Delivered:
         stop = trio.Event()
