@@ -16,15 +16,17 @@ the bookmark doesn't name is read from its oldest event, as Windows does. Of w:M
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final, TypedDict
 
 from gateway.simulate.wef_bookmark import encode_bookmark, encode_position_report, parse_bookmark
 from gateway.simulate.wef_log import EventLog, Logged
 from gateway.simulate.wef_query import Filter, make_filter
+from wire.event_xml import Rendering, encode_event, parse_event
+from wire.rendered_text import render_event
 from wire.wef.messages import Events, Heartbeat, Reference, SubscriptionEnd, pack_events
-from wire.wef.subscription import Offer
+from wire.wef.subscription import ContentFormat, Offer
 
 LONGEST: Final = 4096
 """Events that are gathered at most, whatever the subscription allows."""
@@ -264,6 +266,8 @@ class Delivery:
     def _add(self, batch: _Batch, channel: str, logged: Logged, now: float) -> bool:
         """Put an event into the batch; False where it is full, and the event is to be read again."""
         subscription = self.offer.subscription
+        if subscription.content_format is ContentFormat.RENDERED_TEXT:
+            logged = logged._replace(octets=render(logged.octets))
         size = 2 * len(logged.octets) + AROUND  # of UTF-16: never more than twice the octets of UTF-8
         if ENVELOPE + size > subscription.max_envelope_size:
             self._tally.oversize += 1
@@ -325,3 +329,9 @@ class Delivery:
             locale="en-US",
             references=self.offer.references,
         )
+
+
+def render(octets: bytes) -> bytes:
+    """An event's XML with its text behind it, as RenderedText asks for."""
+    event = parse_event(octets)
+    return encode_event(replace(event, message=render_event(event)), Rendering.RENDERED)

@@ -36,7 +36,7 @@ from wire.wef.messages import End, Enumerate, Events, Heartbeat, Request, Subscr
 from wire.wef.namespaces import SecurityProfile
 from wire.wef.query import build_queries, encode_query_list
 from wire.wef.subscribe import make_offer
-from wire.wef.subscription import Offer, Route, Subscription
+from wire.wef.subscription import ContentFormat, Offer, Route, Subscription
 
 IDS = ("4726", "4728", "4732", "4776")
 SECURITY = Subscription(
@@ -228,6 +228,14 @@ async def test_batches_keep_to_max_elements_and_max_envelope_size() -> None:
         subscription = names[batch.identifier]
         assert len(list(batch.events())) <= (subscription.max_elements or 10**6)
         assert 2 * len(batch.buffer.decode()) + 2 <= subscription.max_envelope_size
+
+
+async def test_rendered_text_is_sent_where_it_is_asked_for() -> None:
+    rendered = replace(SECURITY, content_format=ContentFormat.RENDERED_TEXT)
+    async with running_collector(offers(rendered)) as collector:
+        done = await simulate(collector, course=Course(rate=None, count=50), only=frozenset({"4776"}))
+    assert done.tally.acked == 50
+    assert all("Logon Account" in parse_event(event).message for event in collector.events())
 
 
 async def test_an_event_that_fits_no_envelope_is_left_out() -> None:
