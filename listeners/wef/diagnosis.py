@@ -130,13 +130,16 @@ BY_TLS_REASON: Final = MappingProxyType(
 
 BY_VERIFY_CODE: Final = MappingProxyType(
     {
+        3: "tls-revocation-unknown",  # X509_V_ERR_UNABLE_TO_GET_CRL
         7: "tls-forged-issuer",  # X509_V_ERR_CERT_SIGNATURE_FAILURE
         9: "tls-not-yet-valid",
         10: "tls-expired",
+        12: "tls-revocation-unknown",  # X509_V_ERR_CRL_HAS_EXPIRED
         18: "tls-unknown-issuer",  # self-signed
         19: "tls-unknown-issuer",  # self-signed in its chain
         20: "tls-unknown-issuer",
         21: "tls-unknown-issuer",
+        23: "tls-revoked",
         26: "tls-purpose",
         66: "tls-weak-certificate",  # X509_V_ERR_EE_KEY_TOO_SMALL
         67: "tls-weak-certificate",

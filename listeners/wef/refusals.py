@@ -89,6 +89,12 @@ EXPLANATIONS: Final = MappingProxyType(
         "tls-expired": Explanation("the client's certificate, or its issuer's, has expired", _STORE),
         "tls-not-yet-valid": Explanation("the client's certificate isn't valid yet: a clock is wrong, or it was issued for later", _CLOCK),
         "tls-purpose": Explanation("the client's certificate isn't meant for client authentication (extended key usage 1.3.6.1.5.5.7.3.2)", _STORE),
+        "tls-revoked": Explanation("the client's certificate has been revoked by its authority", _STORE),
+        "tls-revocation-unknown": Explanation(
+            "client_crl has no current revocation list of the authority that issued the client's certificate",
+            "certutil -crl on that authority publishes one; bring it to client_crl as PEM (openssl crl -inform der -in ca.crl -out crl.pem),"
+            " again before it expires",
+        ),
         "tls-weak-certificate": Explanation("the client's certificate, or its issuer's, has a key too short or is signed with SHA-1 or MD5", _STORE),
         "tls-certificate": Explanation("the client's certificate isn't acceptable for another reason", _STORE),
         "tls-server-untrusted": Explanation(

@@ -102,12 +102,14 @@ class CertificateEndpoint(EndpointSettings):
 
     certificate, key:  PEM files, read again when they change; the certificate is followed by its intermediates.
     client_ca:         PEM files of the authorities that issue client certificates. Windows sends no intermediates: the issuing ones have to be here.
+    client_crl:        PEM files of their revocation lists, read again when they change; with any, an authority without a current one has its clients refused.
     """
 
     auth: Literal["certificate"]
     certificate: FilePath
     key: FilePath
     client_ca: tuple[FilePath, ...] = Field(min_length=1)
+    client_crl: tuple[FilePath, ...] = ()
 
     @field_validator("url")
     @classmethod

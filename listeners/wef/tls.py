@@ -87,6 +87,8 @@ def load_trust(endpoint: CertificateEndpoint) -> Trust:
     issuers = [issuer for path in endpoint.client_ca for issuer in _load_authorities(path)]
     for issuer in issuers:
         context.load_verify_locations(cadata=issuer.public_bytes(Encoding.DER))
+    for path in endpoint.client_crl:
+        _load_revocations(context, path)
     return Trust(context, tuple(issuers))
 
 
@@ -99,6 +101,15 @@ def _load_authorities(path: Path) -> list[x509.Certificate]:
         raise ConfigError(f"listeners.wef.endpoints.client_ca {path}", error.strerror or str(error), fix) from error
     except ValueError as error:
         raise ConfigError(f"listeners.wef.endpoints.client_ca {path}", f"has no readable certificate: {error}", fix) from error
+
+
+def _load_revocations(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        fix = "give the authority's list as PEM, readable by this user: openssl crl -inform der -in ca.crl -out crl.pem"
+        raise ConfigError(f"listeners.wef.endpoints.client_crl {path}", error.strerror or str(error), fix) from error
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
 
 def _no_password() -> str:
@@ -123,7 +134,7 @@ class CertificateAuthenticator:
         self._endpoint: Final = endpoint
         self._refusals: Final = refusals
         self._log: Final = log
-        self._files: Final = (endpoint.certificate, endpoint.key, *endpoint.client_ca)
+        self._files: Final = (endpoint.certificate, endpoint.key, *endpoint.client_ca, *endpoint.client_crl)
         self._stamp = stamp(self._files)
         self._trust = load_trust(endpoint)
         self._identities: Final[WeakKeyDictionary[trio.abc.Stream, Identity]] = WeakKeyDictionary()

@@ -122,11 +122,19 @@ def trust(folder: Path, *authorities: Pair) -> None:
     (folder / "ca.pem").write_bytes(b"".join(authority.pem for authority in authorities))
 
 
+def revoke(folder: Path, authority: Pair, *revoked: Pair, expires: dt.datetime = NOW + DAY) -> None:
+    """Write the authority's revocation list."""
+    builder = x509.CertificateRevocationListBuilder(authority.certificate.subject, NOW - 2 * DAY, expires)
+    for pair in revoked:
+        builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder(pair.certificate.serial_number, NOW - 2 * DAY).build())
+    (folder / "crl.pem").write_bytes(builder.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+
 def spoil(path: Path) -> None:
     path.write_bytes(b"-----BEGIN")
 
 
-def settings(folder: Path) -> WefSettings:
+def settings(folder: Path, **more: object) -> WefSettings:
     endpoint = {
         "address": "127.0.0.1:0",
         "url": f"https://{NAME}:5986",
@@ -134,6 +142,7 @@ def settings(folder: Path) -> WefSettings:
         "certificate": "server.pem",
         "key": "server.key",
         "client_ca": ["ca.pem"],
+        **more,
     }
     return WefSettings.model_validate({"endpoints": [endpoint]}, context={"folder": folder})
 
@@ -371,7 +380,50 @@ async def test_no_handshake(folder: Path, octets: bytes, reason: str) -> None:
         assert door.last_refusal()[0] == reason
 
 
+async def test_revocation(folder: Path, client: Clients) -> None:
+    revoke(folder, ISSUING)
+    async with opened(settings(folder, client_crl=["crl.pem"]), folder) as door:
+        await say(door, client.context(DC1))
+        door.heard.clear()
+        revoke(folder, ISSUING, DC1)
+        await is_turned_away(door, client.context(DC1))
+        assert door.last_refusal()[0] == "tls-revoked"
+        revoke(folder, ISSUING, expires=NOW - DAY)
+        await is_turned_away(door, client.context(DC1))
+        assert door.last_refusal()[0] == "tls-revocation-unknown"
+        revoke(folder, OTHER)
+        await is_turned_away(door, client.context(DC1))
+        assert door.refused("tls-revocation-unknown") == 2
+
+
+def test_a_revocation_list_that_cannot_be_used(folder: Path) -> None:
+    spoil(folder / "crl.pem")
+    with pytest.raises(ConfigError, match=r"client_crl .*crl\.pem"):
+        open_door(settings(folder, client_crl=["crl.pem"]), folder)
+
+
 # what is negotiated
+
+
+async def test_no_session_is_resumed(folder: Path, client: Clients) -> None:
+    """TLS 1.2 could by session ID, and a certificate revoked since would still do. OpenSSL forgets a session that ended without close_notify, as ours do."""
+    async with opened(settings(folder), folder) as door:
+        address = await door.serving.listen()
+
+        def converse() -> list[bool]:
+            context = client.context(DC1)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            session, reused = None, []
+            for _ in range(2):
+                with socket.create_connection(address) as sock, context.wrap_socket(sock, server_hostname=NAME, session=session) as secured:
+                    session = secured.session
+                    reused.append(bool(secured.session_reused))
+                    secured.sendall(post(b"hello"))
+                    assert secured.recv(4096).startswith(b"HTTP/1.1 200 ")
+            return reused
+
+        assert await trio.to_thread.run_sync(converse) == [False, False]
+        assert [identity.name for identity, _ in door.heard if identity] == ["DC1.contoso.example"] * 2
 
 
 async def test_no_protocol_and_no_ticket_is_offered(folder: Path, client: Clients) -> None:
