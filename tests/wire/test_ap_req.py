@@ -23,7 +23,7 @@ from wire.ap_req import (
     parse_ap_req,
     parse_initial_token,
 )
-from wire.der import encode_element, encode_integer, parse_element, parse_integer
+from wire.der import encode_element
 
 REQUEST = Request("HTTP/gateway.contoso.example", "CONTOSO.EXAMPLE", 18, 3, 18)
 NTLM_NEGOTIATE = b"NTLMSSP\0\x01\0\0\0" + bytes(24)
@@ -109,15 +109,3 @@ def test_any_damage(at: int, damage: bytes, *, cut: bool) -> None:
     token = encode_negotiation((KERBEROS,), encode_initial_token(WHOLE))
     with contextlib.suppress(MessageError):
         parse_initial_token(token[:at] + damage + (b"" if cut else token[at + len(damage) :]))
-
-
-@given(st.integers(-(2**63), 2**63 - 1))
-def test_an_integer_reads_back(value: int) -> None:
-    octets = encode_integer(value)
-    assert parse_integer(octets, parse_element(octets, 0, len(octets))) == value
-
-
-@pytest.mark.parametrize("octets", [b"\x02\x00", b"\x02\x09" + bytes(9), b"\x04\x01\x00"], ids=["empty", "nine octets", "another type"])
-def test_no_integer(octets: bytes) -> None:
-    with pytest.raises(MessageError):
-        parse_integer(octets, parse_element(octets, 0, len(octets)))
