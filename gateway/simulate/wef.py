@@ -21,9 +21,10 @@ from gateway.simulate.events import generate_events
 from gateway.simulate.messages import Header, Message, encode_message
 from gateway.simulate.stream import REPEATED, REPORT_S, TICK_S, Course
 from gateway.simulate.wef_connection import Way
-from gateway.simulate.wef_delivery import Post, Tally
-from gateway.simulate.wef_machine import TOLD, Account, Habits, Machine
+from gateway.simulate.wef_delivery import Post
+from gateway.simulate.wef_machine import TOLD, Habits, Machine
 from gateway.simulate.wef_manager import Manager
+from gateway.simulate.wef_tally import Account, Tally
 from pipeline.errors import DeliveryError, leaves
 from wire.event import WindowsEvent
 from wire.event_xml import LAYOUT

@@ -23,6 +23,7 @@ from typing import Final, TypedDict
 from gateway.simulate.wef_bookmark import encode_bookmark, encode_position_report, parse_bookmark
 from gateway.simulate.wef_log import EventLog, Logged
 from gateway.simulate.wef_query import Filter, make_filter
+from gateway.simulate.wef_tally import Tally
 from wire.event_xml import Rendering, encode_event, parse_event
 from wire.rendered_text import render_event
 from wire.wef.messages import Events, Heartbeat, Reference, SubscriptionEnd, pack_events
@@ -71,39 +72,6 @@ class Wait:
     """Nothing to send before this time, unless something is logged."""
 
     until: float
-
-
-@dataclass(slots=True)
-class Tally:
-    """What deliveries did; sent == acked + unacked + withdrawn, always.
-
-    sent:         events sent for the first time.
-    acked:        events whose batch was acknowledged.
-    withdrawn:    events sent whose subscription ended or began anew before an acknowledgement; in the latter case it reads them from the log again.
-    resent:       events sent once more, since nobody acknowledged them; every time counts.
-    batches:      messages with events that were acknowledged.
-    heartbeats:   of those without.
-    failures:     messages that weren't acknowledged.
-    abandonments:  how often a subscription was given up until the next refresh.
-    overwritten:  events gone from a log before they were read.
-    oversize:     events that fit no envelope.
-    """
-
-    sent: int = 0
-    acked: int = 0
-    withdrawn: int = 0
-    resent: int = 0
-    batches: int = 0
-    heartbeats: int = 0
-    failures: int = 0
-    abandonments: int = 0
-    overwritten: int = 0
-    oversize: int = 0
-
-    @property
-    def unacked(self) -> int:
-        """Events sent that nobody acknowledged."""
-        return self.sent - self.acked - self.withdrawn
 
 
 @dataclass(slots=True)

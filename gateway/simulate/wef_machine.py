@@ -8,10 +8,9 @@ Enumerate ─▶ subscriptions ─▶ as it runs already: goes on     changed: b
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 from uuid import UUID
@@ -19,9 +18,10 @@ from uuid import UUID
 import trio
 
 from gateway.simulate.wef_connection import Connection, Way, connect
-from gateway.simulate.wef_delivery import Delivery, Post, State, Tally, Wait
+from gateway.simulate.wef_delivery import Delivery, Post, State, Wait
 from gateway.simulate.wef_log import EventLog
 from gateway.simulate.wef_manager import Manager
+from gateway.simulate.wef_tally import Account
 from listeners.wef.settings import Url, parse_url
 from pipeline.errors import DeliveryError, MessageError
 from wire.wef.messages import End, Enumerate, SubscriptionEnd
@@ -32,7 +32,6 @@ from wire.wef.subscription import MAX_ENVELOPE, Offer
 
 MAX_ELEMENTS: Final = 32_000  # of an Enumerate, as Windows has it
 OPERATION_TIMEOUT_S: Final = 60.0
-MAX_REASONS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +52,6 @@ class Habits:
 
 TOLD: Final = Habits()
 """What machines do if nothing else is said: as they are told."""
-
-
-@dataclass(slots=True)
-class Account:
-    """What all machines of a simulation did together.
-
-    tally:         of their deliveries.
-    enumerations:  that were answered.
-    reasons:       why something wasn't, by reason.
-    by_event_id:   events acknowledged.
-    """
-
-    tally: Tally = field(default_factory=Tally)
-    enumerations: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    by_event_id: Counter[str] = field(default_factory=Counter)
-
-    def note(self, reason: str) -> None:
-        """Count a reason; a collector can't make it many."""
-        self.reasons[reason if reason in self.reasons or len(self.reasons) < MAX_REASONS else "other"] += 1
 
 
 @dataclass(slots=True)

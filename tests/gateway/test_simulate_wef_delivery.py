@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.simulate.wef_bookmark import parse_bookmark
-from gateway.simulate.wef_delivery import Delivery, Post, State, Tally, Wait
+from gateway.simulate.wef_delivery import Delivery, Post, State, Wait
 from gateway.simulate.wef_log import EventLog
+from gateway.simulate.wef_tally import Tally
 from pipeline.errors import MessageError
 from wire.event import EventKey, WindowsEvent
 from wire.event_xml import parse_event
