@@ -95,6 +95,10 @@ TRIM_RECORD_IDS: Final = """
 DELETE FROM record_ids WHERE (computer, channel) IN
     (SELECT computer, channel FROM record_ids ORDER BY seen_at_ms LIMIT max(0, (SELECT count(*) FROM record_ids) - ?))"""
 SAVE_REJECT: Final = "INSERT INTO rejects (listener, transport, peer, identity, received_at_ns, rule, offset, detail, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+RECOUNT: Final = """
+UPDATE reject_totals SET (kept, octets) = (SELECT count(*), coalesce(sum(length(raw)), 0) FROM rejects)
+WHERE (kept, octets) != (SELECT count(*), coalesce(sum(length(raw)), 0) FROM rejects)"""
+"""What was saved from a damaged file was never counted."""
 OLDEST_REJECTS: Final = "SELECT id, length(raw) FROM rejects ORDER BY id"
 LAST_REJECTS: Final = "SELECT listener, transport, peer, identity, received_at_ns, rule, offset, detail, raw FROM rejects ORDER BY id DESC LIMIT ?"
 SOURCES: Final = """
@@ -128,11 +132,15 @@ class SourceTables:
 
     Args:
         connection: the one that writes.
+
+    Raises:
+        apsw.Error: what is stored can't be read.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection: Final = connection
         self._until_trim = 0
+        connection.execute(RECOUNT)
 
     def save(self, group: Sequence[Submission], now_ms: int) -> int:
         """Write what a group says of its sources; returns how many rejects were dropped for it."""

@@ -11,6 +11,7 @@ from support.batches import batch_of, spool_in
 from pipeline.model import Batch, Origin, Reject, Transport
 from pipeline.spool import sources
 from pipeline.spool.database import FILE_NAME, open_reader
+from pipeline.spool.salvage import MARK
 from pipeline.spool.sources import SourceStatus, read_record_ids
 from pipeline.spool.spool import Bookmark, Submission
 
@@ -86,6 +87,19 @@ async def test_rejects_are_bounded_in_octets(tmp_path: Path, monkeypatch: pytest
     assert dropped(tmp_path) == (2, 80, 3)
     await spool.commit([rejecting(b"x" * 200)])
     assert dropped(tmp_path) == (0, 0, 6)
+    await spool.close()
+
+
+async def test_what_is_saved_from_a_damaged_file_is_counted(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    await spool.commit([mark(b"<a/>", 1, record_ids={("dc1", "Security"): 3}), rejecting(b"1", b"22")])
+    await spool.close()
+    (tmp_path / MARK).touch()
+    spool = spool_in(tmp_path)
+    assert spool.salvaged is not None
+    assert await spool.bookmarks(DC1, [SECURITY]) == {SECURITY: b"<a/>"}
+    assert [reject.raw for _, reject in await spool.rejects(10)] == [b"1", b"22"]
+    assert dropped(tmp_path) == (2, 3, 0)
     await spool.close()
 
 
