@@ -3,6 +3,7 @@
     initial token   [APPLICATION 0] of mechanism's OID, token                        RFC 2743 section 3.1
       SPNEGO        NegTokenInit: mechTypes, reqFlags, mechToken, mechListMIC        RFC 4178 section 4.2.1
       Kerberos      01 00, AP-REQ                                                    RFC 4121 section 4.1
+    later tokens    NegTokenResp: negState, supportedMech, responseToken, ...        RFC 4178 section 4.2.2
     AP-REQ          pvno, msg-type, ap-options, ticket, authenticator                RFC 4120 section 5.5.1
     Ticket          tkt-vno, realm, sname, enc-part: etype, kvno, cipher             RFC 4120 section 5.3
     NTLM            NTLMSSP NUL ..., bare or as a mechToken                          [MS-NLMP] section 2.2.1
@@ -26,6 +27,7 @@ from pipeline.errors import MessageError
 from wire.der import (
     APPLICATION,
     CONTEXT,
+    ENUMERATED,
     GENERAL_STRING,
     INTEGER,
     OBJECT_IDENTIFIER,
@@ -51,6 +53,7 @@ NTLM_SIGNATURE: Final = b"NTLMSSP\0"
 AP_REQ_ID: Final = b"\x01\x00"
 AP_REQ: Final = APPLICATION + 14
 TICKET: Final = APPLICATION + 1
+NEG_TOKEN_RESP: Final = CONTEXT + 1
 NT_SRV_INST: Final = 2
 MAX_MECHANISMS: Final = 16
 MAX_NAME: Final = 255
@@ -129,6 +132,21 @@ def parse_initial_token(octets: bytes) -> InitialToken:
     whole = parse_element(octets, 0, len(octets), APPLICATION)
     oid = parse_element(octets, whole.start, whole.end, OBJECT_IDENTIFIER)
     return _parse_negotiation(octets, oid.end, whole.end) if octets[oid.start : oid.end] == SPNEGO else _parse_bare(octets)
+
+
+def parse_later_token(octets: bytes) -> InitialToken | None:
+    """What a client's later token of SPNEGO carries, which is the first of its mechanism where the negotiation began without; None where it carries none.
+
+    Raises:
+        MessageError: it is none (`der-*`, `gss-*`, `kerberos-*`).
+    """
+    choice = parse_element(octets, 0, len(octets), NEG_TOKEN_RESP)
+    sequence = parse_element(octets, choice.start, choice.end, SEQUENCE)
+    held = parse_elements(octets, sequence.start, sequence.end).get(CONTEXT + 2)
+    if held is None:
+        return None
+    token = parse_element(octets, held.start, held.end, OCTET_STRING)
+    return _parse_bare(octets[token.start : token.end])
 
 
 def _parse_bare(octets: bytes) -> InitialToken:
@@ -273,3 +291,10 @@ def encode_negotiation(mechanisms: tuple[bytes, ...], token: bytes | None) -> by
     listed = encode_element(CONTEXT, encode_element(SEQUENCE, *(encode_element(OBJECT_IDENTIFIER, oid) for oid in mechanisms)))
     held = b"" if token is None else encode_element(CONTEXT + 2, encode_element(OCTET_STRING, token))
     return encode_element(APPLICATION, encode_element(OBJECT_IDENTIFIER, SPNEGO), encode_element(CONTEXT, encode_element(SEQUENCE, listed, held)))
+
+
+def encode_later_token(token: bytes | None, state: int | None = None) -> bytes:
+    """A later token of SPNEGO: a mechanism's token, and negState."""
+    said = b"" if state is None else encode_element(CONTEXT, encode_element(ENUMERATED, bytes((state,))))
+    held = b"" if token is None else encode_element(CONTEXT + 2, encode_element(OCTET_STRING, token))
+    return encode_element(NEG_TOKEN_RESP, encode_element(SEQUENCE, said, held))

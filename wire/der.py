@@ -14,7 +14,7 @@ from pipeline.errors import MessageError
 DOCUMENT: Final = "X.690 section 8.1"
 
 INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER = 0x02, 0x03, 0x04, 0x06
-GENERAL_STRING, SEQUENCE = 0x1B, 0x30
+ENUMERATED, GENERAL_STRING, SEQUENCE = 0x0A, 0x1B, 0x30
 APPLICATION, CONTEXT = 0x60, 0xA0
 """Constructed tags of these classes; add the number."""
 

@@ -40,7 +40,7 @@ from listeners.wef.session import Opened
 from listeners.wef.settings import Encryption, KerberosEndpoint
 from pipeline.errors import MessageError, WireError
 from pipeline.model import Transport
-from wire.ap_req import AES, RC4, InitialToken, parse_initial_token
+from wire.ap_req import AES, RC4, Request, parse_initial_token, parse_later_token
 from wire.http_rules import Head
 from wire.multipart_encrypted import Protocol, Sealed, encode_content_type, encode_sealed, parse_sealed
 
@@ -52,6 +52,12 @@ REQUIRED: Final = spnego.ContextReq.confidentiality | spnego.ContextReq.integrit
 
 MAX_REFUSALS: Final = 3
 """Attempts on one connection; then it is closed."""
+
+MAX_LEGS: Final = 4
+"""Tokens of one authentication: one as a rule, two where the client offers without a token, a third where the order of mechanisms has to be proven."""
+
+CFX: Final = b"\x05\x04"
+"""What a Wrap token of every encryption but RC4 and DES begins with (RFC 4121 section 4.2.6.2)."""
 
 INLINE: Final = 32 << 10
 """Octets up to which sealing takes less than handing it to a thread would (about 80 MB/s against 0.1 ms)."""
@@ -77,6 +83,19 @@ SCHEMES: Final = {
     "kerberos": Scheme("Kerberos", "kerberos", Protocol.KERBEROS),
     "negotiate": Scheme("Negotiate", "negotiate", Protocol.SPNEGO),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An authentication under way.
+
+    context:  None before its first token.
+    legs:     which of its tokens comes next, from 1.
+    """
+
+    scheme: Scheme
+    context: spnego.ContextProxy | None = None
+    legs: int = 1
 
 
 class RefusedError(Exception):
@@ -122,9 +141,9 @@ class KerberosSession:
     def __init__(self, authenticator: KerberosAuthenticator, peer: str) -> None:
         self._authenticator: Final = authenticator
         self._peer: Final = peer
-        self._scheme = SCHEMES["kerberos"]
+        self._protocol = Protocol.KERBEROS
         self._context: spnego.ContextProxy | None = None
-        self._pending: spnego.ContextProxy | None = None
+        self._begun: Begun | None = None
         self._refused = 0
         self._tab = False
         self.identity: Identity | None = None
@@ -150,40 +169,46 @@ class KerberosSession:
             token = base64.b64decode(text.strip(" "), validate=True)
         except (binascii.Error, ValueError) as error:
             raise RefusedError(Refusal("kerberos-token", str(error))) from error
-        begun, first = self._pending, None
-        if begun is None or scheme is not self._scheme:
-            begun, first = None, self._judge(token)
+        begun, self._begun = self._begun, None
+        if begun is None or begun.scheme is not scheme:
+            begun = Begun(scheme)
             self._authenticator.keyring.refresh()
-        self._scheme, self._pending = scheme, None
-        context, answer = await trio.to_thread.run_sync(self._step, begun, scheme, token, first, limiter=self._authenticator.threads)
-        if not context.complete:
-            self._pending = context
-            return Response(401, fields=(self._challenge(answer),))
-        self._adopt(context)
-        return Response(200, fields=(self._challenge(answer),))
+        return await self._go_on(begun, token)
 
-    def _judge(self, token: bytes) -> InitialToken:
+    async def _go_on(self, begun: Begun, token: bytes) -> Response:
+        request = self._judge(token, later=begun.context is not None)
+        context, answer = await trio.to_thread.run_sync(self._step, begun, token, request, limiter=self._authenticator.threads)
+        challenge = ("WWW-Authenticate", f"{begun.scheme.word} {base64.b64encode(answer).decode()}".rstrip(" "))
+        if context.complete:
+            self._adopt(begun.scheme, context)
+            return Response(200, fields=(challenge,))
+        if begun.legs == MAX_LEGS:
+            raise RefusedError(Refusal("kerberos-failed", f"not done after {MAX_LEGS} tokens"))
+        self._begun = Begun(begun.scheme, context, begun.legs + 1)
+        return Response(401, fields=(challenge,))
+
+    def _judge(self, token: bytes, *, later: bool) -> Request | None:
+        """The token's clear fields, where it has any and they are taken."""
         try:
-            first = parse_initial_token(token)
+            read = parse_later_token(token) if later else parse_initial_token(token)
         except WireError as error:
             raise RefusedError(Refusal("kerberos-token", str(error))) from error
-        refusal = judge_token(first, self._authenticator.encryptions)
+        refusal = None if read is None else judge_token(read, self._authenticator.encryptions)
         if refusal is not None:
             raise RefusedError(refusal)
-        return first
+        return None if read is None else read.request
 
-    def _step(self, begun: spnego.ContextProxy | None, scheme: Scheme, token: bytes, first: InitialToken | None) -> tuple[spnego.ContextProxy, bytes]:
+    def _step(self, begun: Begun, token: bytes, request: Request | None) -> tuple[spnego.ContextProxy, bytes]:
         """One leg, in a thread: the library reads keytab and replay cache."""
         try:
-            context = begun or spnego.server(protocol=scheme.library)
+            context = begun.context or spnego.server(protocol=begun.scheme.library)
             return context, context.step(token) or b""
         except Exception as error:  # no closed set, for a hostile token: ValueError, struct.error, AttributeError ...
-            minor = getattr(getattr(error, "base_error", None), "min_code", None)
-            request = first.request if first is not None else None
-            refusal = diagnose(request, self._authenticator.keyring.keys, minor, str(getattr(error, "base_error", None) or error))
+            base = getattr(error, "base_error", None)
+            refusal = diagnose(request, self._authenticator.keyring.keys, getattr(base, "min_code", None), str(base or error))
             raise RefusedError(refusal) from error
 
-    def _adopt(self, context: spnego.ContextProxy) -> None:
+    def _adopt(self, scheme: Scheme, context: spnego.ContextProxy) -> None:
         """Take a complete context as the connection's own.
 
         SPNEGO's `complete` can be the client's word alone (RFC 4178 section 4.2.2, accept-completed), so the mechanism's own facts decide.
@@ -199,10 +224,7 @@ class KerberosSession:
         identity = principal_identity(principal)
         if self.identity is not None and self.identity.key != identity.key:
             raise RefusedError(Refusal("kerberos-other-principal", f"{identity.name} after {self.identity.name}"))
-        self._context, self.identity = context, identity
-
-    def _challenge(self, token: bytes) -> tuple[str, str]:
-        return ("WWW-Authenticate", f"{self._scheme.word} {base64.b64encode(token).decode()}".rstrip(" "))
+        self._context, self._protocol, self.identity = context, scheme.protocol, identity
 
     def _refuse(self, refusal: Refusal) -> Response:
         self._refused += 1
@@ -213,12 +235,15 @@ class KerberosSession:
         """Decrypt a request's content.
 
         Raises:
-            MessageError: `multipart-*`, `kerberos-unsealed` (it isn't encrypted), `kerberos-seal` (this context's peer didn't seal it, or not in this order).
+            MessageError: `multipart-*`, `kerberos-weak` (it isn't sealed with AES), `kerberos-unsealed` (it isn't encrypted), `kerberos-seal` (this context's
+                peer didn't seal it, or not in this order).
         """
         context = self._context
         if context is None:
             raise MessageError("kerberos-unsealed", document=DOCUMENT)
         sealed = parse_sealed(body, head.field("content-type") or "", padded=self._authenticator.padded)
+        if not self._authenticator.padded and not sealed.header.startswith(CFX):
+            raise MessageError("kerberos-weak", document=DOCUMENT, detail=sealed.header[:2].hex())
         self._tab = sealed.tab
         try:
             encrypted, clear = await self._run(len(body), lambda: _unseal(context, sealed))
@@ -230,7 +255,7 @@ class KerberosSession:
 
     async def answer(self, status: int, body: bytes = b"") -> Response:
         """The response, its body encrypted."""
-        context, protocol = self._context, self._scheme.protocol
+        context, protocol = self._context, self._protocol
         if not body or context is None:
             return Response(status)
         tab = self._tab

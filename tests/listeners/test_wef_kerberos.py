@@ -23,8 +23,7 @@ from support.wef_doors import HEARD, Door, open_door, opened
 from listeners.wef.kerberos import KerberosAuthenticator, KerberosSession
 from listeners.wef.settings import WefSettings
 from pipeline.errors import ConfigError, MessageError
-from wire.ap_req import KERBEROS, NEGOEX, NTLM, Request, encode_ap_req, encode_initial_token, encode_negotiation
-from wire.der import encode_element
+from wire.ap_req import KERBEROS, KERBEROS_OF_WINDOWS_2000, NEGOEX, NTLM, Request, encode_ap_req, encode_initial_token, encode_later_token, encode_negotiation
 from wire.http_rules import Head
 from wire.keytab import Key, encode_keytab, parse_keytab
 from wire.multipart_encrypted import Protocol, Sealed, encode_content_type, encode_sealed, parse_sealed
@@ -200,6 +199,15 @@ async def test_a_source_may_authenticate_anew(keytab: Path, tmp_path: Path) -> N
         assert await again.post(again.seal(b"2")) == (200, HEARD + b"2")
 
 
+async def test_windows_own_list_of_mechanisms(keytab: Path, tmp_path: Path) -> None:
+    """It begins with the identifier that Windows 2000 had for Kerberos, and wants to read that one back."""
+    async with opened(settings(keytab), tmp_path) as door:
+        bare = spnego.client(hostname=HOST, service="HTTP", protocol="kerberos", context_req=FLAGS).step() or b""
+        status, said = await knock(door, "Negotiate").offer(encode_negotiation((KERBEROS_OF_WINDOWS_2000, KERBEROS, NEGOEX, NTLM), bare))
+        assert status == 200
+        assert KERBEROS_OF_WINDOWS_2000 in base64.b64decode(said)
+
+
 async def test_negotiation_may_take_two_legs(keytab: Path, tmp_path: Path) -> None:
     """A client that offers without a token of its own gets a 401 that says which mechanism, and goes on (RFC 4178 section 3.2)."""
     async with opened(settings(keytab), tmp_path) as door:
@@ -207,8 +215,7 @@ async def test_negotiation_may_take_two_legs(keytab: Path, tmp_path: Path) -> No
         status, said = await peer.offer(encode_negotiation((KERBEROS, NTLM), None))
         assert (status, bool(said)) == (401, True)
         bare = spnego.client(hostname=HOST, service="HTTP", protocol="kerberos", context_req=FLAGS)
-        answer = encode_element(0xA1, encode_element(0x30, encode_element(0xA2, encode_element(0x04, bare.step() or b""))))
-        status, said = await peer.offer(answer)
+        status, said = await peer.offer(encode_later_token(bare.step()))
         assert (status, bool(said)) == (200, True)
 
 
@@ -234,7 +241,7 @@ REFUSED = {
     "NTLM offered behind NEGOEX": ("Negotiate " + base64.b64encode(encode_negotiation((NEGOEX, NTLM), b"N")).decode(), "kerberos-ntlm"),
     "NEGOEX before Kerberos": ("Negotiate " + base64.b64encode(encode_negotiation((NEGOEX, KERBEROS), b"N")).decode(), "kerberos-mechanism"),
     "another mechanism": ("Negotiate " + base64.b64encode(encode_negotiation((NEGOEX,), b"N")).decode(), "kerberos-mechanism"),
-    "an answer for a question": ("Negotiate " + base64.b64encode(bytes.fromhex("a1073005a0030a0100")).decode(), "kerberos-token"),
+    "an answer for a question": ("Negotiate " + base64.b64encode(encode_later_token(None, state=0)).decode(), "kerberos-token"),
     "a ticket of RC4": ("Kerberos " + base64.b64encode(ticket(encryption=23)).decode(), "kerberos-rc4"),
     "a forged ticket": ("Kerberos " + base64.b64encode(ticket()).decode(), "kerberos-wrong-key"),
     "a forged ticket in SPNEGO": ("Negotiate " + base64.b64encode(encode_negotiation((KERBEROS,), ticket())).decode(), "kerberos-wrong-key"),
@@ -384,11 +391,37 @@ async def test_negotiations_word_that_it_is_done_is_not_taken(keytab: Path, tmp_
     async with opened(settings(keytab), tmp_path) as door:
         peer = knock(door, "Negotiate")
         assert await peer.offer(encode_negotiation((KERBEROS,), None)) != (401, "")
-        status, _ = await peer.offer(bytes.fromhex("a1073005a0030a0100"))  # NegTokenResp: accept-completed
+        status, _ = await peer.offer(encode_later_token(None, state=0))  # NegTokenResp: accept-completed
         assert status == 401
         assert await peer.post(b"x") == (401, b"")
         assert door.heard == []
         await peer.client.stream.aclose()
+
+
+@pytest.mark.parametrize(("token", "reason"), [(ticket(encryption=23), "kerberos-rc4"), (NTLM_NEGOTIATE, "kerberos-ntlm")], ids=["RC4", "NTLM"])
+async def test_a_second_leg_is_judged_as_the_first(keytab: Path, tmp_path: Path, token: bytes, reason: str) -> None:
+    async with opened(settings(keytab), tmp_path) as door:
+        peer = knock(door, "Negotiate")
+        await peer.offer(encode_negotiation((KERBEROS, NTLM), None))
+        assert (await peer.offer(encode_later_token(token)))[0] == 401
+        assert door.last_refusal()[0] == reason
+
+
+async def test_a_negotiation_does_not_go_on_for_ever(keytab: Path, tmp_path: Path) -> None:
+    async with opened(settings(keytab), tmp_path) as door:
+        peer = knock(door, "Negotiate")
+        await peer.offer(encode_negotiation((KERBEROS,), None))
+        for _ in range(3):
+            assert (await peer.offer(encode_later_token(None, state=1)))[0] == 401
+        assert door.last_refusal() == ("kerberos-failed", "not done after 4 tokens")
+
+
+async def test_a_failed_attempt_leaves_the_source_what_it_was(keytab: Path, tmp_path: Path) -> None:
+    async with opened(settings(keytab), tmp_path) as door:
+        peer = knock(door)
+        await peer.authenticate()
+        assert (await Peer(peer.client, "Negotiate").offer(b"nothing"))[0] == 401
+        assert await peer.post(peer.seal(b"1")) == (200, HEARD + b"1")
 
 
 # content

@@ -19,9 +19,11 @@ from wire.ap_req import (
     Request,
     encode_ap_req,
     encode_initial_token,
+    encode_later_token,
     encode_negotiation,
     parse_ap_req,
     parse_initial_token,
+    parse_later_token,
 )
 from wire.der import encode_element
 
@@ -45,6 +47,13 @@ def test_a_token_reads_back_bare_framed_and_negotiated(request: Request, ticket:
     assert parse_initial_token(ap_req) == parse_initial_token(framed) == InitialToken(Mechanism.KERBEROS, (Mechanism.KERBEROS,), request)
     negotiated = parse_initial_token(encode_negotiation((KERBEROS_OF_WINDOWS_2000, KERBEROS, NTLM), framed))
     assert negotiated == InitialToken(Mechanism.KERBEROS, (Mechanism.KERBEROS, Mechanism.KERBEROS, Mechanism.NTLM), request)
+
+
+@given(requests, st.none() | st.integers(0, 3))
+def test_a_later_token_reads_back(request: Request, state: int | None) -> None:
+    framed = encode_initial_token(encode_ap_req(request))
+    assert parse_later_token(encode_later_token(framed, state)) == parse_initial_token(framed)
+    assert parse_later_token(encode_later_token(None, state)) is None
 
 
 TOKENS = {
@@ -100,8 +109,9 @@ def test_negotiation_in_negotiation_is_not_followed() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_octets(octets: bytes) -> None:
-    with contextlib.suppress(MessageError):
-        parse_initial_token(octets)
+    for parse in (parse_initial_token, parse_later_token):
+        with contextlib.suppress(MessageError):
+            parse(octets)
 
 
 @given(at=st.integers(0, len(WHOLE) + 80), damage=st.binary(min_size=1, max_size=4), cut=st.booleans())
