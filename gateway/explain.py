@@ -173,7 +173,7 @@ def _lines(number: int, total: int, account: Account, *, colour: bool) -> Iterat
         yield f"  fields   {'octets':>12}  name"
         yield from (f"           {_octets(field):>12}  {escape_text(field.name):{width}}  {_shown(field.text)}" for field in account.fields)
     if account.record:
-        yield f"  record   {account.record}"
+        yield f"  record   {escape_text(account.record)}"
 
 
 def _octets(field: Field) -> str:
