@@ -105,6 +105,8 @@ REFUSED = {
     "another document": (b"<html><body/></html>", "not-an-envelope"),
     "SOAP 1.1": (HEARTBEAT.replace(b"http://www.w3.org/2003/05/soap-envelope", b"http://schemas.xmlsoap.org/soap/envelope/"), "not-an-envelope"),
     "no body": (re.sub(rb"<s:Body>.*</s:Body>", b"", HEARTBEAT), "not-an-envelope"),
+    "something besides": (HEARTBEAT.replace(b"<s:Body>", b"<s:Other/><s:Body>"), "not-an-envelope"),
+    "something foreign besides": (HEARTBEAT.replace(b"<s:Header>", b"<x/><s:Header>"), "not-an-envelope"),
     "two bodies": (HEARTBEAT.replace(b"</s:Envelope>", b"<s:Body/></s:Envelope>"), "not-an-envelope"),
     "deep": (HEARTBEAT.replace(b"<s:Body>", b"<s:Body>" + DEEP), "too-deep"),
     "a deep event": (HEARTBEAT.replace(b"<w:Events>", b"<w:Events><w:Event>" + DEEP + b"</w:Event>"), "too-deep"),

@@ -108,15 +108,15 @@ def parse_document(octets: bytes) -> Envelope:
 
 
 def parse_envelope(octets: bytes) -> Envelope:
-    """Read a SOAP 1.2 envelope with a header and a body.
+    """Read a SOAP 1.2 envelope; its root's children are the header and the body, and nothing else.
 
     Raises:
         MessageError: as `parse_document`, and not-an-envelope.
     """
     envelope = parse_document(octets)
     root = envelope.root
-    parts = [child.name for child in root.children if child.namespace == SOAP]
-    if (root.namespace, root.name) != (SOAP, "Envelope") or parts != ["Header", "Body"]:
+    parts = [(each.namespace, each.name) for each in (root, *root.children)]
+    if parts != [(SOAP, "Envelope"), (SOAP, "Header"), (SOAP, "Body")]:
         raise MessageError("not-an-envelope", document="SOAP 1.2 section 5", detail=f"{root.name[:40]} of {root.namespace[:80] or 'no namespace'}")
     return envelope
 
