@@ -29,6 +29,7 @@ from pipeline.errors import MessageError
 from pipeline.model import Batch, Entry, Frames, Origin, Reject, Trust
 from wire import event_xml
 from wire.event_xml_scan import looks_like_event, scan_event_key
+from wire.json_carrier import unwrap
 from wire.layouts.detect import detect
 from wire.layouts.layout import Layout, Reading
 from wire.syslog_header import SyslogHeader, parse_header
@@ -43,6 +44,7 @@ BLANK: Final = b" \t\r\n\x00"
 POSITION_REPORT: Final = ("Microsoft-Windows-EventForwarder", "111")
 MISMATCH_RULE: Final = "identity-mismatch"
 MISMATCH_LABEL: Final = "identity:mismatch"
+MAX_CARRIERS: Final = 3
 NO_HEADER: Final = SyslogHeader()
 BELIEVED: Final = Trust()
 
@@ -95,13 +97,18 @@ class Normalizer:
         record = encode_record(judgement.mapped.record) if judgement.mapped else b""
         return Explanation(judgement=judgement, fields=explain_fields(message, judgement), record=record)
 
-    def judge(self, message: bytes, origin: Origin) -> Judgement:
-        """One message's way. Never raises for what a peer sent."""
+    def judge(self, message: bytes, origin: Origin, depth: int = 0) -> Judgement:
+        """One message's way. Never raises for what a peer sent; `depth` counts the JSON that carried it."""
         header = parse_header(message)
         payload = message[header.payload_start :]
         if payload.strip(BLANK) in MARKS:
             return Judgement(verdict=Verdict.CONTROL, header=header, warnings=header.defects)
         layout = event_xml.LAYOUT if looks_like_event(payload) else detect(payload)
+        carried = unwrap(payload, beside_an_event=layout is not None) if depth < MAX_CARRIERS else None
+        if carried is not None:
+            judgement = self.judge(carried, origin, depth + 1)
+            if layout is None or judgement.verdict is not Verdict.REJECTED:
+                return replace(judgement, header=header, offset=header.payload_start, warnings=header.defects + judgement.warnings)
         if layout is None:
             return Judgement(verdict=Verdict.REJECTED, header=header, rule=UNKNOWN_FORMAT, offset=header.payload_start, warnings=header.defects)
         return self._judge_payload(message, header, layout, origin, BELIEVED)

@@ -5,6 +5,7 @@
     cim         20210917163725.123456-000        DSP0004 section 5.2.4, as written by Win32_NTLogEvent.TimeGenerated
     epoch_ms    1631896645123                    ArcSight `rt`, QRadar `TimeGenerated`
     epoch_s     1631896645                       QRadar WinCollect
+    epoch       1631896645.123, or as above      GELF, Splunk HEC; /Date(1631896645123)/ of Windows PowerShell's JSON
     rsa         2021-Sep-17 16:37:25.123         RSA Security Analytics
     ctime       Fri Sep 17 16:37:25 2021         C asctime, Snare
     us          09/17/2021 04:37:25 PM           Splunk's classic WinEventLog
@@ -13,8 +14,8 @@
 Every `parse_` is total: None for what isn't such a time or names no instant of the years 1 to 9999. Arithmetic is integer, in
 nanoseconds. A text without a zone is taken as `zone_offset_minutes` east of UTC. `format_` are the inverses, always in UTC.
 
-Departures: a space for RFC 3339's `T`, lower-case `t` and `z`, an offset without colon; a CIM datetime without fraction or
-offset; any English weekday, unchecked against the date. A leap second (:60) is refused: Windows writes none.
+Departures: a space for RFC 3339's `T`, lower-case `t` and `z`, `/` in the date, an offset without colon or behind a space; a CIM
+datetime without fraction or offset; any English weekday, unchecked against the date. A leap second (:60) is refused: Windows writes none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ FIRST_NS: Final = (date.min.toordinal() - EPOCH_DAY) * 86_400 * SECOND_NS
 LAST_NS: Final = (date.max.toordinal() + 1 - EPOCH_DAY) * 86_400 * SECOND_NS - 1
 
 _CLOCK = r"(?P<h>[0-9]{2}):(?P<min>[0-9]{2}):(?P<s>[0-9]{2})(?:\.(?P<f>[0-9]{1,9}))?"
-_ISO: Final = re.compile(rf"(?P<y>[0-9]{{4}})-(?P<mon>[0-9]{{2}})-(?P<d>[0-9]{{2}})[Tt ]{_CLOCK}(?:[Zz]|(?P<sign>[+-])(?P<oh>[0-9]{{2}}):?(?P<om>[0-9]{{2}}))?")
+_OFFSET: Final = r"(?:[Zz]| ?(?P<sign>[+-])(?P<oh>[0-9]{2}):?(?P<om>[0-9]{2}))?"
+_ISO: Final = re.compile(rf"(?P<y>[0-9]{{4}})[-/](?P<mon>[0-9]{{2}})[-/](?P<d>[0-9]{{2}})[Tt ]{_CLOCK}{_OFFSET}")
 _CIM: Final = re.compile(
     r"(?P<y>[0-9]{4})(?P<mon>[0-9]{2})(?P<d>[0-9]{2})(?P<h>[0-9]{2})(?P<min>[0-9]{2})(?P<s>[0-9]{2})(?:\.(?P<f>[0-9]{1,9}))?(?:(?P<sign>[+-])(?P<om>[0-9]{3}))?"
 )
@@ -43,6 +45,7 @@ _CTIME: Final = re.compile(rf"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<mon>[A-Za-z]{{
 _US: Final = re.compile(rf"(?P<mon>[0-9]{{1,2}})/(?P<d>[0-9]{{1,2}})/(?P<y>[0-9]{{4}}) {_CLOCK} (?P<half>[AaPp])[Mm]")
 _SQL: Final = re.compile(rf"(?P<y>[0-9]{{4}})-(?P<mon>[0-9]{{2}})-(?P<d>[0-9]{{2}}) {_CLOCK}")
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
+_EPOCH: Final = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,9})[0-9]{0,8})?|([0-9]{12,14})|/Date\((-?[0-9]{1,15})(?:[+-][0-9]{4})?\)/")
 
 
 def parse_iso(text: str, zone_offset_minutes: int = 0) -> EventTime | None:
@@ -83,6 +86,17 @@ def parse_epoch_ms(text: str) -> EventTime | None:
 def parse_epoch_s(text: str) -> EventTime | None:
     """`1631896645`: seconds since the Unix epoch."""
     return _instant(int(text) * SECOND_NS, text, digits=0) if _DIGITS.fullmatch(text) else None
+
+
+def parse_epoch(text: str) -> EventTime | None:
+    """Seconds since the Unix epoch with or without a fraction, or milliseconds: what fits a date of this age."""
+    found = _EPOCH.fullmatch(text)
+    if found is None:
+        return None
+    seconds, fraction, milliseconds, script = found.groups()
+    if seconds is None:
+        return _instant(int(milliseconds or script) * 1_000_000, text, digits=3)
+    return _instant(int(seconds) * SECOND_NS + int((fraction or "").ljust(9, "0")), text, len(fraction or ""))
 
 
 def format_iso(unix_ns: int, digits: int = 7) -> str:

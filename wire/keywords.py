@@ -2,7 +2,7 @@
 
     0x8020000000000000                          event XML, some JSON
     -9214364837600034816, 9232379236109516800   the same as a signed or unsigned decimal (NXLog)
-    Audit Success, Success Audit, Audit_success, AUDIT_SUCCESS    names (Splunk, Snare, ArcSight, NXLog)
+    Audit Success, Success Audit, Audit_success, AUDIT_SUCCESS, SuccessAudit    names (Splunk, Snare, ArcSight, NXLog, fluent-bit)
 
 The audit result of an event is in two bits of its keywords (winmeta.xml: WINEVENT_KEYWORD_AUDIT_SUCCESS, _AUDIT_FAILURE). QRadar
 and the classic log API carry it as an event type instead ([MS-EVEN] section 2.2.7 EventType).
@@ -20,12 +20,12 @@ AUDIT_SUCCESS: Final = "0x8020000000000000"
 AUDIT_FAILURE: Final = "0x8010000000000000"
 
 NAMES: Final = {
-    "audit success": AUDIT_SUCCESS,
-    "success audit": AUDIT_SUCCESS,
-    "audit failure": AUDIT_FAILURE,
-    "failure audit": AUDIT_FAILURE,
+    "auditsuccess": AUDIT_SUCCESS,
+    "successaudit": AUDIT_SUCCESS,
+    "auditfailure": AUDIT_FAILURE,
+    "failureaudit": AUDIT_FAILURE,
 }
-"""Names in ASCII lower case, `_` read as a space."""
+"""Names in ASCII lower case, without `_` and spaces."""
 
 EVENT_TYPES: Final = {"8": AUDIT_SUCCESS, "16": AUDIT_FAILURE}
 """[MS-EVEN] EVENTLOG_AUDIT_SUCCESS, EVENTLOG_AUDIT_FAILURE to keywords; the other types are levels (LEVELS_BY_TYPE)."""
@@ -45,7 +45,7 @@ def parse_keywords(text: str) -> str:
         return f"0x{int(name, 16):016x}"
     if _DECIMAL.fullmatch(name):
         return f"0x{int(name) & _MASK:016x}"
-    return NAMES.get(name.replace("_", " ").lower(), text)
+    return NAMES.get(name.replace("_", "").replace(" ", "").lower(), text)
 
 
 def audit_result(keywords: str) -> str:

@@ -168,3 +168,11 @@ MESSAGE_TEXTS: Final = {
     ),
 }
 """Event ID to its text."""
+
+
+def labelled_names(event_id: str, provider: str) -> frozenset[str]:
+    """The EventData names that the event's text always has; none for an event without such a text, or another provider's."""
+    text = MESSAGE_TEXTS.get(event_id)
+    if text is None or provider not in text.providers:
+        return frozenset()
+    return frozenset(label.name for section in text.sections for label in section.labels if not label.optional)

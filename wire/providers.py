@@ -22,6 +22,13 @@ DISPLAY_NAMES: Final = {
 }
 """Display name in ASCII lower case to the provider's name."""
 
+CHANNELS: Final = {
+    SECURITY_AUDITING: "Security",
+    SERVICE_CONTROL_MANAGER: "System",
+    SECURITY_NETLOGON: "Microsoft-Windows-NTLM/Operational",
+}
+"""Provider to the one channel that its events go to, for senders that don't say it."""
+
 _NAMES: Final = {name.lower(): name for name in (SECURITY_AUDITING, SERVICE_CONTROL_MANAGER, SECURITY_NETLOGON)}
 
 

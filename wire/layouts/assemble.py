@@ -6,7 +6,8 @@
     keywords     0x and sixteen hex digits (`wire.keywords`)
     level        0 to 5, for names too
     time         None where it can't be read; its text is kept
-    data         as delivered, at most 128 names; read out of the rendered text where nothing else was delivered
+    channel      its provider's only one, where none was delivered (`no-channel`)
+    data         as delivered, at most 128 names and 1,024 values; what an event should have and wasn't delivered is read out of the rendered text
 
 Facts about a sender are warnings in both modes (`no-milliseconds`, `localised-text`); repairs are refused in strict mode.
 """
@@ -23,13 +24,14 @@ from wire.keywords import audit_result, parse_keywords
 from wire.layouts.envelope import MILLISECOND_DIGITS, read_event_id
 from wire.layouts.layout import Mode, Reading
 from wire.layouts.payload import WHITE_SPACE
-from wire.message_texts import MESSAGE_TEXTS
-from wire.providers import canonical_provider
-from wire.rendered_text import LOCALISED, TRUNCATED, read_message
+from wire.message_texts import MESSAGE_TEXTS, labelled_names
+from wire.providers import CHANNELS, canonical_provider
+from wire.rendered_text import LOCALISED, TRUNCATED, RenderedText, read_message
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 MAX_NAMES: Final = 128
+MAX_VALUES: Final = 1024
 
 LEVELS: Final = {
     "logalways": "0",
@@ -70,7 +72,7 @@ def assemble(
 
     Raises:
         MessageError: missing-key:EventID, bad-event-id; in strict mode also the repairs' names, bad-time, no-time, truncated,
-            too-many-names.
+            too-many-names, no-channel.
     """
     facts, mended = list(warnings), list(repairs)
     event_id = fields.get("event_id", "").strip(WHITE_SPACE)
@@ -84,17 +86,21 @@ def assemble(
     elif time.digits < MILLISECOND_DIGITS:
         facts.append("no-milliseconds")
     message, provider = fields.get("message", ""), canonical_provider(fields.get("provider", ""))
+    channel = fields.get("channel", "") or CHANNELS.get(provider, "")
+    if channel and not fields.get("channel"):
+        mended.append("no-channel")
     pairs = _bounded(data, mended)
-    if not pairs and message:
-        rendered = read_message(event_id, message, provider)
+    if message:
+        rendered = _completion(pairs, event_id, provider, message)
+        pairs += rendered.data
         facts += [warning for warning in rendered.warnings if warning != TRUNCATED]
         mended += [warning for warning in rendered.warnings if warning == TRUNCATED]
-        pairs = rendered.data
     if mended and reading.mode is Mode.STRICT:
         raise MessageError(mended[0], document=document)
     envelope = dict(fields)
     envelope.update(
         event_id=event_id,
+        channel=channel,
         provider=provider,
         keywords=parse_keywords(fields.get("keywords", "")),
         time_text=time_text,
@@ -132,16 +138,26 @@ def missing_data(fields: Mapping[str, str], data: Iterable[tuple[str, str]]) -> 
     return () if LOCALISED in rendered.warnings else tuple(pair for pair in rendered.data if pair[0] not in known)
 
 
+def _completion(pairs: Pairs, event_id: str, provider: str, message: str) -> RenderedText:
+    """What the text says of names that are missing from the data; nothing where the data say enough."""
+    names, known = labelled_names(event_id, provider), {name for name, _ in pairs}
+    if pairs and names <= known:
+        return RenderedText(())
+    rendered = read_message(event_id, message, provider)
+    if names & known and names.isdisjoint(name for name, _ in rendered.data):
+        return RenderedText(())  # another language: the data stand for themselves
+    return RenderedText(tuple(pair for pair in rendered.data if pair[0] not in known), rendered.warnings)
+
+
 def _bounded(data: Iterable[tuple[str, str]], mended: list[str]) -> Pairs:
-    """The pairs of the first 128 names."""
+    """The values of the first 128 names, 1,024 at most."""
     names: set[str] = set()
-    kept = []
+    kept: list[tuple[str, str]] = []
     for name, text in data:
-        if name not in names:
-            if len(names) == MAX_NAMES:
-                if "too-many-names" not in mended:
-                    mended.append("too-many-names")
-                continue
-            names.add(name)
+        if len(kept) == MAX_VALUES or (name not in names and len(names) == MAX_NAMES):
+            if "too-many-names" not in mended:
+                mended.append("too-many-names")
+            continue
+        names.add(name)
         kept.append((name, text))
     return tuple(kept)

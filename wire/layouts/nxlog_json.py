@@ -18,12 +18,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from wire.event import WindowsEvent
-from wire.event_time import format_iso, parse_iso
-from wire.json_object import encode_object, leaves, merge, parse_object
+from wire.event import EventTime, WindowsEvent
+from wire.event_time import format_iso, parse_epoch, parse_iso
+from wire.json_object import JsonObject, encode_object, leaves, merge, parse_object
 from wire.keywords import audit_result, parse_keywords
 from wire.layouts.assemble import assemble, missing_data
 from wire.layouts.json_fields import PREFIX_OCTETS, Members, number, original_event
+from wire.layouts.json_shapes import find_event
 from wire.layouts.layout import Layout, Reading
 
 DOCUMENT: Final = "NXLog reference manual, im_msvistalog"
@@ -71,9 +72,10 @@ def starts(payload: bytes) -> bool:
 
 
 def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
-    """Read one event; raises MessageError: json-..., event-too-large, missing-key:EventID, bad-event-id."""
+    """Read one event; raises MessageError: json-..., several-events, event-too-large, missing-key:EventID, bad-event-id."""
     document, warnings = parse_object(payload)
-    members = list(leaves(document))
+    found, around = find_event(document, is_event)
+    members = [*leaves(found), *around]
     names = {name for name, _ in members}
     if XML in names and (event := original_event(next(text for name, text in members if name == XML), reading)) is not None:
         return event
@@ -83,11 +85,20 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     return assemble(
         fields,
         (*data, *missing_data(fields, data)),
-        read_time=partial(parse_iso, zone_offset_minutes=reading.zone_offset_minutes),
+        read_time=partial(_parse_time, zone_offset_minutes=reading.zone_offset_minutes),
         reading=reading,
         document=DOCUMENT,
         repairs=warnings,
     )
+
+
+def _parse_time(text: str, zone_offset_minutes: int) -> EventTime | None:
+    return parse_iso(text, zone_offset_minutes) or parse_epoch(text)
+
+
+def is_event(value: JsonObject) -> bool:
+    """Whether an object is an event itself, and doesn't only carry one."""
+    return any(name == "EventID" for name, _ in value)
 
 
 def encode_event(event: WindowsEvent) -> bytes:

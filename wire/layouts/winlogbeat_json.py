@@ -13,7 +13,8 @@
     @timestamp                                    @timestamp                     TimeCreated, in milliseconds
 
 Where the whole event is attached as XML (`include_xml`: event.original, in version 6 xml), it is read instead: it has what
-Winlogbeat renames or shortens. Members may be nested or dotted, an Elastic pipeline may have set winlog.time_created.
+Winlogbeat renames or shortens. Members may be nested or dotted, the event may stand inside of
+something else (`wire.layouts.json_shapes`), an Elastic pipeline may have set winlog.time_created.
 
 Departures: unnamed data are `param1` ... in Winlogbeat and Data1 ... here.
 """
@@ -26,10 +27,11 @@ from typing import Final
 
 from wire.event import WindowsEvent
 from wire.event_time import format_iso, parse_iso
-from wire.json_object import encode_object, leaves, merge, parse_object
+from wire.json_object import JsonObject, encode_object, leaves, merge, parse_object
 from wire.keywords import audit_result
 from wire.layouts.assemble import Pairs, assemble
 from wire.layouts.json_fields import PREFIX_OCTETS, Members, number, original_event
+from wire.layouts.json_shapes import find_event
 from wire.layouts.layout import Layout, Reading
 
 DOCUMENT: Final = "Winlogbeat fields (Elastic Beats 8)"
@@ -104,9 +106,9 @@ def starts(payload: bytes) -> bool:
 
 
 def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
-    """Read one event; raises MessageError: json-..., event-too-large, missing-key:EventID, bad-event-id."""
+    """Read one event; raises MessageError: json-..., several-events, event-too-large, missing-key:EventID, bad-event-id."""
     document, warnings = parse_object(payload)
-    members = list(leaves(document))
+    members = list(leaves(find_event(document, is_event)[0]))
     for name, text in members:
         if name in XML and (event := original_event(text, reading)) is not None:
             return event
@@ -121,6 +123,11 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
         document=DOCUMENT,
         repairs=warnings,
     )
+
+
+def is_event(value: JsonObject) -> bool:
+    """Whether an object is an event itself, and doesn't only carry one."""
+    return any(name == "winlog" or name.startswith(OURS) or name == "event_id" for name, _ in value)
 
 
 def _user_data(members: list[tuple[str, str]]) -> Pairs:
