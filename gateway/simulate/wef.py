@@ -114,11 +114,10 @@ async def simulate_wef(
     stop = trio.Event() if stop is None else stop
     account, room = Account(), trio.lowlevel.ParkingLot()
 
-    def acknowledged(machine: Machine, post: Post) -> None:
-        room.unpark_all()
-        on_ack(machine, post)
-
-    fleet = [Machine(name, way, manager, account, habits=habits, random=_branch(random), clock=clock, on_ack=acknowledged) for name, way in machines]
+    fleet = [
+        Machine(name, way, manager, account, habits=habits, random=_branch(random), clock=clock, on_ack=on_ack, on_read=room.unpark_all)
+        for name, way in machines
+    ]
     if events is not None:
         sources = _deal(events, fleet, repeat=course.repeat)
     else:

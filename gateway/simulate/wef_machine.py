@@ -72,6 +72,7 @@ class Machine:
         random: source of message IDs.
         clock: nanoseconds since the Unix epoch.
         on_ack: called with every message of events that was acknowledged.
+        on_read: called whenever it may have read on in its log.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class Machine:
         random: Random,
         clock: Callable[[], int] = time.time_ns,
         on_ack: Callable[[Machine, Post], None] = lambda _machine, _post: None,
+        on_read: Callable[[], object] = lambda: None,
     ) -> None:
         self.name: Final = name
         self.log: Final = EventLog()
         self.subscribed: Final = trio.Event()
-        """Set once the first enumeration was answered."""
-        self._way, self._manager, self._account, self._habits, self._random, self._clock, self._on_ack = way, manager, account, habits, random, clock, on_ack
+        """Set once it has a subscription."""
+        self._way, self._manager, self._account, self._habits = way, manager, account, habits
+        self._random, self._clock, self._on_ack, self._on_read = random, clock, on_ack, on_read
         self._running: dict[str, _Running] = {}
         self._finishing = trio.Event()
         self._over: Final = trio.lowlevel.ParkingLot()
@@ -134,10 +137,10 @@ class Machine:
                 raise
             return
         self._account.enumerations += 1
-        await self._subscribe(answer.offers, nursery)
-        if self._running or self._habits.patient:
+        self._subscribe(answer.offers, nursery)
+        if self._running:
             self.subscribed.set()
-        elif not self.subscribed.is_set():
+        elif not self.subscribed.is_set() and not self._habits.patient:
             raise DeliveryError("no-subscription", retriable=True, detail=f"{self._manager.url} has none that {self.name} could deliver to")
 
     async def _enumerate(self) -> EnumerateResponse:
@@ -162,7 +165,7 @@ class Machine:
             await self._end(connection, operation)
             return answer
 
-    async def _subscribe(self, offers: tuple[Offer, ...], nursery: trio.Nursery) -> None:
+    def _subscribe(self, offers: tuple[Offer, ...], nursery: trio.Nursery) -> None:
         """Run what is offered, and nothing else."""
         wanted = {offer.subscription.name: offer for offer in offers if self._suits(offer)}
         for name, running in list(self._running.items()):
@@ -219,6 +222,7 @@ class Machine:
     async def _converse(self, connection: Connection, delivery: Delivery) -> None:
         """Send what is due, one message after the other's answer, until the subscription has ended."""
         while (step := delivery.next(trio.current_time())) is not None:
+            self._on_read()
             if isinstance(step, Wait):
                 with trio.move_on_at(step.until):
                     await self.log.grown()

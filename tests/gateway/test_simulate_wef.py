@@ -198,6 +198,29 @@ async def test_a_changed_subscription_replaces_the_old_one_and_a_gone_one_ends()
     assert len(set(collector.events())) == len(collector.events())
 
 
+async def test_what_nobody_asked_for_is_read_over() -> None:
+    async with running_collector(offers(SECURITY)) as collector:
+        done = await simulate(collector, course=Course(rate=None, count=5000), noise=1.0)
+    assert (done.logged, done.tally.sent, done.waiting, collector.of(Events)) == (5000, 0, 0, [])
+
+
+async def test_a_patient_machine_waits_for_a_subscription() -> None:
+    current: list[Subscription] = []
+    stop = trio.Event()
+
+    def offer(url: str) -> Sequence[Offer]:
+        return offers(*current)(url)
+
+    async with running_collector(offer) as collector, trio.open_nursery() as nursery:
+        patient = replace(HURRIED, patient=True)
+        nursery.start_soon(lambda: simulate(collector, course=Course(rate=None), habits=patient, stop=stop))
+        await collector.until(lambda: len(collector.of(Enumerate)) > 2)
+        assert not collector.of(Events)
+        current.append(SECURITY)
+        await collector.until(lambda: len(collector.of(Events)) > 2)
+        stop.set()
+
+
 async def test_a_quiet_machine_sends_heartbeats() -> None:
     quick = replace(SECURITY, heartbeat=0.02)
     stop = trio.Event()
