@@ -61,6 +61,7 @@ class Delivery:
         self._name, self._spool, self._destination, self._wants = name, spool, destination, wants
         self._retry, self._metrics, self._random = retry, metrics, random
         self._log = log.bind(destination=name)
+        metrics.delivered.labels(name)
         self._open = False
         self._failures = 0
         self._finishing = False

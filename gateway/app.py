@@ -30,6 +30,7 @@ import trio
 
 from forwarders.delivery import Delivery
 from forwarders.settings import ForwarderSettings
+from gateway.blockades import tell_blockades
 from gateway.commands import commands
 from gateway.config import Config
 from gateway.control import serve_control
@@ -84,7 +85,7 @@ class Gateway:
     def gaps(self) -> Sequence[str]:
         """What stands between it and being ready."""
         blockade = self.spool.blockade
-        said = {"starting": self.starting, "stopping": self.stop.is_set(), f"spool: {blockade.why if blockade else ''}": blockade is not None}
+        said = {"starting": self.starting, "stopping": self.stop.is_set(), f"spool: {blockade}": blockade is not None}
         return [text for text, holds in said.items() if holds]
 
     def say(self, *lines: object) -> None:
@@ -112,11 +113,14 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
     gateway = Gateway(config, log, metrics, normalizer, spool, Intake(spool, metrics, rejects), rejects, out or sys.stdout)
     await _recall_rejects(gateway)
+    with contextlib.suppress(SpoolError):  # the places of new destinations, the gauges; whoever refuses here says so in the blockade
+        await spool.flush()
     if spool.salvaged:
         log.error("the spool was damaged, what could be read was saved", salvaged=spool.salvaged)
     try:
         async with trio.open_nursery() as roof:
             await roof.start(_obey_signals, gateway, roof.cancel_scope)
+            roof.start_soon(tell_blockades, spool, log)
             await roof.start(serve_control, config.gateway.state_dir, commands(config, spool, rejects, gateway.gaps), log)
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
@@ -131,6 +135,8 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     finally:
         with trio.CancelScope(shield=True):
             await spool.close()
+    if gateway.intake.given_up:
+        log.error("messages were read and not committed, since the spool took nothing in", messages=gateway.intake.given_up)
     log.info("stopped", code=gateway.code)
     return gateway.code
 
@@ -155,6 +161,7 @@ async def _run_floors(gateway: Gateway) -> None:
             async with trio.open_nursery() as doors:
                 await _open_doors(gateway, doors)
                 await gateway.stop.wait()
+                gateway.intake.finish()
                 deadline = trio.current_time() + config.gateway.drain
                 doors.cancel_scope.deadline = deadline
             with trio.move_on_at(deadline):
@@ -168,6 +175,7 @@ async def _run_floors(gateway: Gateway) -> None:
 async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
     config = gateway.config
     if config.listeners.syslog:
+        gateway.metrics.show_listener("listeners.syslog")
         serve = partial(
             serve_syslog,
             config.listeners.syslog,
@@ -181,6 +189,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
         )
         gateway.say(*await doors.start(serve))
     if config.listeners.wef:
+        gateway.metrics.show_listener("listeners.wef")
         listener = make_wef_listener(
             config,
             config.listeners.wef,

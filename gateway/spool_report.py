@@ -68,7 +68,7 @@ def _lines(status: SpoolStatus) -> Iterator[str]:
     if status.quarantined:
         yield f"quarantined  {status.quarantined:,} records in damaged rows, set aside"
     if status.blockade:
-        yield f"blocked      {escape_text(status.blockade.why)}"
+        yield f"blocked      {escape_text(str(status.blockade))}"
     for consumer in status.consumers:
         yield f"destination  {_destination(consumer)}"
 

@@ -6,7 +6,7 @@
   once, when a batch's fate is known, so that they reconcile at every moment.
 
 A spool that can't write (full disk, full quota) is tried again with everything still waiting: listeners stop reading, nobody is acknowledged, and
-nothing is given up before `run` is cancelled.
+nothing is given up before `run` is cancelled. What was read by the time the gateway is told to stop goes over a quota.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Intake:
         metrics: the registry whose accounting counters move here.
         rejects: ring that remembers rejected messages.
         share_octets: what one listener may have waiting. A single larger batch is let in when nothing else of that listener waits.
+
+    Once it has ended, `given_up` is how many messages it had let in that were never committed.
     """
 
     def __init__(self, spool: Spool, metrics: Metrics, rejects: Rejects, *, share_octets: int = SHARE_OCTETS) -> None:
@@ -75,7 +77,8 @@ class Intake:
         self._unsettled: dict[Receipt, _Waiting] = {}
         self._empty = trio.Event()
         self._empty.set()
-        self._closed = False
+        self.given_up = 0
+        self._finishing = self._closed = False
 
     async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None, keep_rejects: bool = False) -> Receipt:
         """Hand a batch in; waits while this listener's share is full.
@@ -111,6 +114,16 @@ class Intake:
         self._spool.work.set()
         return receipt
 
+    def finish(self) -> None:
+        """Take what waits past every quota from now on: nothing comes behind it, and what was read can't be read again. The disk may still refuse."""
+        self._finishing = True
+        self._spool.work.set()
+
+    @property
+    def _blocked(self) -> bool:
+        blockade = self._spool.blockade
+        return blockade is not None and not (self._finishing and blockade.consumer)
+
     async def drained(self) -> None:
         """Return once everything submitted so far, and whatever joined it meanwhile, is settled."""
         await self._empty.wait()
@@ -128,7 +141,7 @@ class Intake:
                     with trio.move_on_after(CURSOR_LINGER_S):  # a cursor alone waits a moment for company
                         await self._spool.work.wait()
                 await self._commit(self._next_group())
-                if self._unsettled and self._spool.blockade is None:
+                if self._unsettled and not self._blocked:
                     self._spool.work.set()
         finally:
             self._close()
@@ -136,7 +149,7 @@ class Intake:
     def _next_group(self) -> list[_Waiting]:
         """Batches for one commit, taken in turns; none while the spool takes nothing in."""
         group: list[_Waiting] = []
-        if self._spool.blockade is not None:
+        if self._blocked:
             return group
         taken = {listener: 0 for listener, share in self._shares.items() if share.queue}
         while taken and sum(taken.values()) < GROUP_OCTETS:
@@ -177,6 +190,7 @@ class Intake:
         for waiting in list(self._unsettled.values()):
             batch = waiting.submission.batch
             self._metrics.uncommitted.labels(batch.origin.listener).inc(batch.received)
+            self.given_up += batch.received
             self._settle(waiting, error=SpoolError("spool", "closed before the batch was committed"))
         for share in self._shares.values():
             share.room.set()

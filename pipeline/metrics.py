@@ -71,6 +71,11 @@ class Metrics:
         self.lag_bytes: Final = gauge("lag_bytes", "Spool octets between a destination's cursor and the head.", "destination")
         self.lag_seconds: Final = gauge("lag_seconds", "Age of the oldest record a destination hasn't taken.", "destination")
 
+    def show_listener(self, listener: str) -> None:
+        """Show a listener's accounting from the start, at 0: what is absent can't be alerted on, and its first message would be no increase."""
+        for shown in (self.received, self.normalized, self.duplicate, self.control, self.uncommitted):
+            shown.labels(listener)
+
     def exposition(self) -> bytes:
         """The registry in Prometheus' text format, for GET /metrics; send with CONTENT_TYPE."""
         return generate_latest(self.registry)

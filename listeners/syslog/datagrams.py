@@ -4,7 +4,8 @@ A burst is one buffer. The datagrams of one peer in it are one Frames, however t
 firehose costs a system call per datagram and the rest per burst, and no datagram has an await of its own.
 
 What the kernel dropped for want of room is read from the socket's own counter (SK_MEMINFO_DROPS of SO_MEMINFO, the `drops` column of
-/proc/net/udp) after each burst. That is exact: a drop needs a full queue, and a full queue is followed by a burst.
+/proc/net/udp) after each burst, which is exact: a drop needs a full queue, and a full queue is followed by a burst. It is read every second
+besides, since the next burst may have to wait: while the spool takes nothing in, the kernel goes on dropping.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ SO_MEMINFO: Final = 55
 MEMINFO: Final = struct.Struct("=9I")
 DROPS: Final = 8
 """include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS."""
+
+DROPS_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +150,19 @@ async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
             await hearing.handover.hand(Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut)
         return burst.octets if burst.cuts or burst.refused else -1
 
+    async def watch_drops() -> None:
+        while True:
+            await trio.sleep(DROPS_SECONDS)
+            drops.inc(datagrams.new_drops())
+
     try:
-        while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
-            await hear()
-        left = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)  # the queue holds no more: a peer that never stops can't keep us
-        while left > 0 and (took := await hear()) >= 0:
-            left -= max(took, 1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch_drops)
+            while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
+                await hear()
+            left = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)  # the queue holds no more: a peer that never stops can't keep us
+            while left > 0 and (took := await hear()) >= 0:
+                left -= max(took, 1)
+            nursery.cancel_scope.cancel()
     finally:
         hearing.drain.leave(wait)

@@ -21,6 +21,7 @@ from pipeline.spool.spool import SpoolDamagedError
 FILE_NAME: Final = "spool.sqlite"
 APPLICATION_ID: Final = 0x54494447  # "TIDG"
 SCHEMA_VERSION: Final = 1
+LAST_SCHEMA: Final = 9999
 PAGE_OCTETS: Final = 8192
 BUSY_MS: Final = 2000
 
@@ -168,7 +169,7 @@ def _check_header(path: Path) -> None:
 def _migrate(connection: apsw.Connection, path: Path) -> None:
     version = connection.pragma("user_version")
     if version > SCHEMA_VERSION:
-        if connection.execute("SELECT schema FROM head").get != version:
+        if _is_flipped(version, connection.execute("SELECT schema FROM head").get):
             raise SpoolDamagedError(f"spool {path}", "its header is damaged")
         raise SpoolError(
             f"spool {path}", f"a newer Tidegate wrote it (schema {version}, this one knows {SCHEMA_VERSION})", "run that version, or set another state_dir"
@@ -178,6 +179,14 @@ def _migrate(connection: apsw.Connection, path: Path) -> None:
             connection.execute(TABLES + SOURCE_TABLES)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
+
+
+def _is_flipped(version: int, schema: object) -> bool:
+    """Whether a header's `version` is no version but a damaged `schema`: one bit away from it, or beyond any there will be.
+
+    Whatever else differs was written by somebody who meant it, and isn't ours to salvage.
+    """
+    return version != schema and (version > LAST_SCHEMA or not isinstance(schema, int) or (version ^ schema).bit_count() == 1)
 
 
 def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:

@@ -87,6 +87,9 @@ class Blockade:
     consumer: str
     why: str
 
+    def __str__(self) -> str:
+        return f"destination {self.consumer}: {self.why}" if self.consumer else self.why
+
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStatus:

@@ -72,21 +72,45 @@ def open_spool(
     try:
         ledger, salvaged = open_ledger(state_dir, settings, vfs)
         reader = open_reader(state_dir / FILE_NAME, vfs)
+        inode = (state_dir / FILE_NAME).stat().st_ino
     except BaseException:
         lock.release()
         raise
-    return SqliteSpool(OpenFiles(state_dir, lock, ledger, reader, salvaged), settings, consumers, metrics, clock_ms)
+    return SqliteSpool(OpenFiles(state_dir, lock, ledger, reader, inode, salvaged), settings, consumers, metrics, clock_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """A state directory in use: its lock, the connection that writes and the one that reads, and what had to be saved to open them."""
+    """A state directory in use.
+
+    lock:            on it.
+    ledger, reader:  the connection that writes and the one that reads.
+    inode:           of the spool's file.
+    salvaged:        what had to be saved to open it.
+    """
 
     state_dir: Path
     lock: StateLock
     ledger: Ledger
     reader: apsw.Connection
+    inode: int
     salvaged: Salvaged | None
+
+    def check_in_place(self) -> None:
+        """See that what is written can be found again: SQLite goes on writing to a file that was deleted.
+
+        Raises:
+            SpoolError: it was moved or deleted.
+        """
+        path = self.state_dir / FILE_NAME
+        try:
+            found = path.stat().st_ino
+        except FileNotFoundError:
+            found = None
+        except OSError as error:
+            raise SpoolError(f"spool {path}", error.strerror or str(error), "look at the disk and the permissions of [gateway] state_dir") from error
+        if found != self.inode:
+            raise SpoolError(f"spool {path}", "it was moved or deleted under the running gateway", "put it back, or start Tidegate again: it begins a new one")
 
     def close(self) -> None:
         """Let go of everything, the lock last."""
@@ -99,6 +123,7 @@ class SqliteSpool:
     """The spool of one state directory; made by `open_spool`.
 
     work:      see Spool.
+    turned:    set when it stops taking records in, goes on, or stops for another reason.
     salvaged:  what had to be saved from a damaged file to open it; None normally.
     """
 
@@ -135,8 +160,10 @@ class SqliteSpool:
         self._reading: Final = trio.Lock()
         self._threads: Final = trio.CapacityLimiter(2)  # one writes, one reads
         self.work: Final = Signal()
+        self.turned: Final = Signal()
         self.work.set()
         for cursor in self._cursors.values():
+            metrics.lag_bytes.labels(cursor.name)
             metrics.lag_seconds.labels(cursor.name).set_function(partial(self._lag_seconds, cursor))
             metrics.lost.labels(cursor.name)
 
@@ -178,6 +205,7 @@ class SqliteSpool:
 
     async def _transact(self, work: Work) -> Outcome:
         def transact() -> Outcome:
+            self._files.check_in_place()
             with translated(f"spool {self._path}"):
                 return self._ledger.transact(work)
 
@@ -232,6 +260,8 @@ class SqliteSpool:
             self._grown = trio.Event()
 
     def _block(self, blockade: Blockade | None) -> None:
+        if blockade != self._blockade:
+            self.turned.set()
         self._blockade = blockade
         self._metrics.spool_full.set(blockade is not None)
 

@@ -183,6 +183,23 @@ async def test_a_blocked_spool_gets_no_group_until_it_is_free() -> None:
         await receipt.wait()
 
 
+@pytest.mark.parametrize(("blocker", "committed"), [("sensor", True), ("", False)], ids=["a quota", "the disk"])
+async def test_what_was_read_goes_over_a_quota_at_the_end(blocker: str, committed: bool) -> None:  # noqa: FBT001 - a parameter
+    spool = ScriptedSpool()
+    spool.blockade = Blockade(blocker, "full")
+    async with running(spool) as intake:
+        receipts = [await intake.submit(batch_of([1])), await intake.submit(batch_of([2]))]
+        spool.go.release()
+        spool.go.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not any(spool.groups), "not before"
+        intake.finish()
+        spool.go.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert [receipt.settled for receipt in receipts] == [committed, committed]
+    assert intake.given_up == (0 if committed else 2)
+
+
 async def test_what_waits_when_the_intake_ends_fails_and_is_counted() -> None:
     spool, metrics = ScriptedSpool(), Metrics()
     receipts: list[Receipt] = []

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 
 import apsw
 import trio
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support.batches import batch_of, name_of, read_all, spool_in, submissions
 from support.crashing_disk import CrashingDisk
@@ -97,6 +97,8 @@ def in_order(names: list[int]) -> bool:
     )
 
 
+USER_VERSION = range(60, 64)  # SQLite file format, section 1.3
+
 pages = st.integers(0, 30)
 octets = st.integers(0, PAGE_OCTETS - 1) | st.integers(0, 120)
 
@@ -104,12 +106,14 @@ octets = st.integers(0, PAGE_OCTETS - 1) | st.integers(0, 120)
 @given(pages, octets, st.integers(1, 255))
 @example(0, 0, 1)  # the magic
 @example(0, 18, 1)  # journal mode: SQLite would call it read-only
-@example(0, 63, 6)  # user_version: looks like a newer schema
+@example(0, 63, 8)  # user_version: looks like a newer schema
+@example(0, 62, 64)
 @example(0, 200, 64)  # the schema's text
 @example(4, PAGE_OCTETS - 18, 129)  # a consumer's name
 def test_a_flipped_octet(page: int, octet: int, flip: int) -> None:
     content = bytearray(healthy(with_log=False)[FILE_NAME])
     at = (page * PAGE_OCTETS + octet) % len(content)
+    assume(at not in USER_VERSION or flip.bit_count() == 1)  # more may be a newer schema, which isn't touched
     content[at] ^= flip
     names = damaged({FILE_NAME: bytes(content)})
     assert in_order(names)

@@ -155,6 +155,25 @@ async def test_evicted_keys_are_counted(tmp_path: Path) -> None:
     await spool.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+async def test_a_file_that_was_taken_away_takes_nothing_in(replaced: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    """SQLite would go on writing where nobody finds it again."""
+    spool, path = spool_in(tmp_path, [ARCHIVE]), tmp_path / "spool.sqlite"
+    await spool.commit(submissions(batch_of([1])))
+    path.rename(tmp_path / "aside")
+    if replaced:
+        path.touch()
+    with pytest.raises(SpoolError, match="moved or deleted"):
+        await spool.commit(submissions(batch_of([2])))
+    assert blocker(spool) == ""
+    assert await read_all(spool, "archive") == [1], "what is in it is still delivered"
+    (tmp_path / "aside").rename(path)
+    await spool.commit(submissions(batch_of([2])))
+    assert blocker(spool) is None
+    assert await take(spool, "archive") == [2]
+    await spool.close()
+
+
 # a full spool
 
 
@@ -167,6 +186,7 @@ async def test_a_full_spool_says_who_blocks_and_takes_in_again(tmp_path: Path) -
         name += 1
     await take(spool, "archive")
     assert blocker(spool) == "sensor"
+    assert str(spool.blockade) == "destination sensor: the spool's 2000 octets are full"
     assert metrics.value("tidegate_spool_full") == 1
     assert (await spool.status()).blockade == spool.blockade
     assert await take(spool, "sensor") == list(range(name))
@@ -325,14 +345,19 @@ def test_another_process_holds_the_directory(tmp_path: Path) -> None:
     trio.run(spool_in(tmp_path).close)
 
 
-def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "also"),
+    [(7, "UPDATE head SET schema = 7;"), (3, "UPDATE head SET schema = 3;"), (2, ""), (99, ""), (1000, "")],
+    ids=["both places", "both places, a bit away", "the next", "any", "any of two octets"],
+)
+def test_a_newer_schema_is_refused_and_left_alone(version: int, also: str, tmp_path: Path) -> None:
     trio.run(spool_in(tmp_path).close)
     connection = apsw.Connection(str(tmp_path / "spool.sqlite"))
-    connection.execute("UPDATE head SET schema = 7; PRAGMA user_version = 7; PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute(f"{also} PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     with pytest.raises(SpoolError) as caught:
         spool_in(tmp_path)
-    assert "schema 7" in caught.value.why
+    assert f"schema {version}" in caught.value.why
     assert [path.name for path in tmp_path.glob("*damaged*")] == []
 
 
