@@ -160,7 +160,8 @@ def _lines(number: int, total: int, account: Account, *, colour: bool) -> Iterat
     yield f"  header   {account.header}"
     yield f"  format   {f'{account.format} ({account.document})' if account.format else 'none that is known'}"
     if account.key:
-        yield f"  event    {escape_text(f'{account.key.event_id} of {account.key.provider} in {account.key.channel}')}"
+        whose = f"{account.key.provider or 'a provider it does not say'} in {account.key.channel or 'a channel it does not say'}"
+        yield f"  event    {escape_text(f'{account.key.event_id} of {whose}')}"
     if account.rule:
         where = f"at octet {account.offset}, {account.section}" if account.section else f"at octet {account.offset}"
         yield f"  rule     {tint(escape_text(account.rule), '31')} {where}{f': {escape_text(account.detail)}' if account.detail else ''}"

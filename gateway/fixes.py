@@ -16,13 +16,19 @@ _NO_CLOCK: Final = "make the forwarder write the event's own time, with millisec
 
 FIXES: Final[dict[tuple[str, str], str]] = {
     # nothing recognized
-    ("unknown-format", ""): "send Windows events as event XML (NXLog to_xml, Winlogbeat include_xml), or in the Splunk, QRadar, CEF, LEEF, Snare or RSA layout",
+    (
+        "unknown-format",
+        "",
+    ): "send Windows events as event XML (NXLog to_xml, Winlogbeat include_xml), as JSON, or in the layout of Splunk, QRadar, CEF, LEEF, Snare or RSA",
     ("not-a-windows-event", "cef"): "only Windows events are mapped, whose signature is PROVIDER:EVENT-ID: send this device's other events elsewhere",
     ("not-a-windows-event", "leef"): "only LEEF of Microsoft Windows is mapped: send this device's other events elsewhere",
     ("not-a-windows-event", "qradar"): "AgentDevice has to be WindowsLog: forward the Windows log source alone",
     ("event-not-in-layout", ""): "this layout carries event 4776 alone: forward the others in the Splunk or QRadar layout, or as event XML",
     # keys and fields
     ("missing-key", ""): "add the key to the forwarder's template: the event can't be told, or told apart, without it",
+    ("missing-key:Channel", ""): "send the event's log (Channel, LogName): without it nobody can tell whose event this ID is",
+    ("missing-key:Provider", ""): "send the event's source (Provider, SourceName): without it nobody can tell whose event this ID is",
+    ("no-channel", ""): "send the event's log (Channel, LogName) too; it was told from the provider, which writes to one alone",
     ("missing-key", "splunk"): "the template needs EventCode, Logfile, SourceName, TimeGenerated, ComputerName, and Message last, each ended by CRLF",
     ("missing-key", "qradar"): "the template needs AgentLogFile, Source, Computer, EventID, TimeGenerated, and Message last, separated by TAB",
     ("missing-key", "event-xml"): "send the event's XML whole, its System element included",
@@ -53,6 +59,7 @@ FIXES: Final[dict[tuple[str, str], str]] = {
         "localised-text",
         "",
     ): "the text isn't English: send event XML, or install the English language on the forwarder; names and IDs inside the text can't be told otherwise",
+    ("localised-label", ""): "the label isn't English: have the sender write Reason or Error Code",
     ("ambiguous-text", ""): "line breaks were lost on the way: send them as they are, or event XML",
     ("not-utf-8", ""): "send UTF-8",
     ("invalid-utf8", ""): "send UTF-8",
@@ -67,6 +74,7 @@ FIXES: Final[dict[tuple[str, str], str]] = {
     # JSON and LEEF
     ("json-not-well-formed", ""): "send one JSON object per message, whole; over TCP one per line",
     ("json-not-an-object", ""): "send one JSON object per message",
+    ("several-events", ""): "send one event per message, not an array of them",
     ("json-too-deep", ""): _LEAN_JSON,
     ("leef-version", ""): "begin with LEEF:1.0| or LEEF:2.0|",
     ("leef-header", ""): "write vendor, product, version and event ID between pipes",

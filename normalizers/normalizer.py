@@ -5,7 +5,8 @@
               control  unknown-format          the layout's rules
 
 An event's key is looked for before the event is parsed (`wire.event_xml_scan`): found and unwanted is filtered, whatever follows. A known layout that
-breaks its rules is rejected by the rule's name, anything else as `unknown-format`; a message that carries no event at all is control.
+breaks its rules is rejected by the rule's name (unless an ID that nobody wants can still be told in it), anything else as `unknown-format`; a message
+that carries no event at all is control. A record whose text was cut or isn't English carries the label `parse:partial`.
 
 Events that come as such, from Windows Event Forwarding, have no header and one layout, event XML. Whether their sender may speak for the computer they
 name is judged once they are parsed. Event 111 of Windows' forwarder is control: it tells where the forwarder begins, and nothing of what happened.
@@ -28,10 +29,12 @@ from normalizers.source import windows_source
 from pipeline.errors import MessageError
 from pipeline.model import Batch, Entry, Frames, Origin, Reject, Trust
 from wire import event_xml
+from wire.event import EventKey
 from wire.event_xml_scan import looks_like_event, scan_event_key
 from wire.json_carrier import unwrap
 from wire.layouts.detect import detect
 from wire.layouts.layout import Layout, Reading
+from wire.rendered_text import LOCALISED, TRUNCATED
 from wire.syslog_header import SyslogHeader, parse_header
 
 UNKNOWN_FORMAT: Final = "unknown-format"
@@ -46,6 +49,9 @@ MISMATCH_RULE: Final = "identity-mismatch"
 MISMATCH_LABEL: Final = "identity:mismatch"
 MAX_CARRIERS: Final = 3
 NO_HEADER: Final = SyslogHeader()
+PARTLY_READ: Final = frozenset({LOCALISED, TRUNCATED})
+PARTIAL_LABEL: Final = "parse:partial"
+NOT_OURS: Final = "not-a-windows-event"
 BELIEVED: Final = Trust()
 
 
@@ -123,11 +129,14 @@ class Normalizer:
     def _judge_payload(self, message: bytes, header: SyslogHeader, layout: Layout, origin: Origin, trust: Trust) -> Judgement:
         payload = message[header.payload_start :]
         key = scan_event_key(payload) if layout is event_xml.LAYOUT else None
-        if key is not None and not self.keep_all and not self.profile.wants(key):
-            return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, warnings=header.defects)
         try:
+            if key is not None and self._unwanted(key):
+                return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, warnings=header.defects)
             return self._read(message, header, layout, origin, trust)
         except MessageError as error:
+            event_id = layout.scan_event_id(payload)
+            if event_id and error.rule != NOT_OURS and not self.keep_all and not self.profile.may_want(event_id):
+                return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=EventKey("", "", event_id), warnings=header.defects)
             return Judgement(
                 verdict=Verdict.REJECTED,
                 header=header,
@@ -140,13 +149,26 @@ class Normalizer:
                 warnings=header.defects,
             )
 
+    def _unwanted(self, key: EventKey) -> bool:
+        """Whether an event is filtered. One of an ID that is kept, which can't be told for want of a channel or provider, is refused instead.
+
+        Raises:
+            MessageError: missing-key:Channel, missing-key:Provider.
+        """
+        if self.keep_all or self.profile.wants(key):
+            return False
+        missing = "Channel" if not key.channel else "Provider" if not key.provider else ""
+        if missing and self.profile.may_want(key.event_id):
+            raise MessageError(f"missing-key:{missing}", detail=f"event {key.event_id}")
+        return True
+
     def _read(self, message: bytes, header: SyslogHeader, layout: Layout, origin: Origin, trust: Trust) -> Judgement:
         payload = message[header.payload_start :]
         event = layout.parse_event(payload, replace(self.reading, headed=header.headed))
         key, warnings = event.key, header.defects + event.warnings
-        if not self.keep_all and not self.profile.wants(key):
+        if self._unwanted(key):
             return Judgement(verdict=Verdict.FILTERED, header=header, layout=layout, key=key, event=event, warnings=warnings)
-        labels = trust.labels
+        labels = trust.labels if PARTLY_READ.isdisjoint(event.warnings) else (*trust.labels, PARTIAL_LABEL)
         if trust.speaks_for is not None and not trust.speaks_for(event.computer):
             if trust.refuse:
                 raise MessageError(MISMATCH_RULE, detail=f"Computer {event.computer} from {origin.identity or origin.peer}")

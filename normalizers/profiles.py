@@ -47,6 +47,10 @@ class Profile:
             other in self.keys for other in (EventKey(channel, ANY, event_id), EventKey(channel, provider, ANY), EventKey(channel, ANY, ANY))
         )
 
+    def may_want(self, event_id: str) -> bool:
+        """Whether some event of this ID is kept, whoever wrote it."""
+        return any(key.event_id in (event_id, ANY) for key in self.keys)
+
     def plan(self, key: EventKey) -> Plan:
         """How an event of this key is mapped: by its own tables if the profile wants it, else to a Base Event."""
         return self.plans.find(key) if self.wants(key) else self.plans.rest(key)

@@ -131,7 +131,7 @@ def test_a_refused_connection_is_told_with_what_ends_it() -> None:
 @pytest.mark.parametrize(("rule", "layout"), FIXES)
 def test_fixes_are_found(rule: str, layout: str) -> None:
     assert fix_for(rule, layout) == FIXES[rule, layout]
-    assert fix_for(f"{rule}:EventCode", layout) == FIXES[rule, layout]
+    assert ":" in rule or fix_for(f"{rule}:EventCode", layout) == FIXES[rule, layout]
 
 
 def test_a_fix_for_any_layout_is_the_last_resort() -> None:

@@ -19,7 +19,7 @@ Custom strings are found by their label, never by their number. Only 4776 is doc
 how ArcSight uses those keys. What no column names is data under its key or label, so nothing is lost.
 
 Strict mode wants all six keys and both labels, and no syslog header (`syslog-header`). Lenient mode takes a header, the provider from the
-signature, CEF's calendar time, and a result code whose label was translated (`localised-text`). A message whose signature isn't `provider:ID` is
+signature, CEF's calendar time, and a result code whose label was translated (`localised-label`). A message whose signature isn't `provider:ID` is
 `not-a-windows-event`; the vendor decides nothing, since relays that write CEF anew put their own name there. Refusals: those, `wire.cef`'s and
 `wire.layouts.envelope`'s.
 """
@@ -127,7 +127,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
         translated = next((key for key, value in values.items() if _RESULT.fullmatch(value)), None)
         if translated is not None:
             values[RESULT_CODE] = values.pop(translated)
-            warnings = (*warnings, "localised-text")
+            warnings = (*warnings, "localised-label")
     time, time_warnings = read_time(values["rt"], (_epoch_ms,) if strict else (_epoch_ms, _calendar), reading, DOCUMENT)
     installed = event_id in _INSTALLER
     return WindowsEvent(
@@ -229,6 +229,7 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
+    event_id=re.compile(rb"\|[^|\r\n]{1,256}:([0-9]{1,10})\|"),
     carries=frozenset({NTLM_VALIDATION}),
     others=True,
     cannot_carry=_CANNOT_CARRY,

@@ -27,7 +27,7 @@ from wire.event_time import format_iso, parse_cim, parse_epoch, parse_iso, parse
 from wire.json_object import JsonObject, JsonValue, encode_object, leaves, merge, parse_object
 from wire.keywords import EVENT_TYPES, audit_result, parse_keywords
 from wire.layouts.assemble import Pairs, assemble
-from wire.layouts.json_fields import PREFIX_OCTETS, Members, ascii_lower, number
+from wire.layouts.json_fields import EVENT_ID, PREFIX_OCTETS, Members, ascii_lower, number
 from wire.layouts.json_shapes import find_event, plain_elements
 from wire.layouts.layout import Layout, Reading
 from wire.providers import canonical_provider
@@ -214,5 +214,6 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
+    event_id=EVENT_ID,
     cannot_carry={"time": "100 ns", "user_name": "System has only the SID", "user_domain": "System has only the SID"},
 )

@@ -6,11 +6,15 @@ order in which content decides, is `wire.layouts.detect`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from wire.event import WindowsEvent
+
+SCANNED_OCTETS: Final = 64 * 1024
 
 
 class Mode(StrEnum):
@@ -46,6 +50,7 @@ class Layout:
     encode_event:  event to payload; what the layout can't carry is left out, and listed in `cannot_carry`.
     carries:       event IDs it is documented for, and carries so that a sensor reads them; None for all.
     others:        whether `encode_event` writes other events too, their data under their own names, as a SIEM that forwards everything does.
+    event_id:      finds an event's ID, its first group, in a payload that can't be parsed: noise that is broken is noise still. None for "not sought".
     cannot_carry:  WindowsEvent field or `data:NAME` to the reason, for whoever asks what is lost on this way.
     """
 
@@ -57,7 +62,13 @@ class Layout:
     encode_event: Callable[[WindowsEvent], bytes]
     carries: frozenset[str] | None = None
     others: bool = False
+    event_id: re.Pattern[bytes] | None = None
     cannot_carry: Mapping[str, str] = field(default_factory=dict)
+
+    def scan_event_id(self, payload: bytes) -> str:
+        """The ID of the event in a broken payload, its low 16 bits; empty where none is found."""
+        found = self.event_id.search(payload, 0, SCANNED_OCTETS) if self.event_id else None
+        return str(int(found[1]) & 0xFFFF) if found else ""
 
     def writes(self, event_id: str) -> bool:
         """Whether `encode_event` takes an event of this ID."""

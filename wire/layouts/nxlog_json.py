@@ -23,7 +23,7 @@ from wire.event_time import format_iso, parse_epoch, parse_iso
 from wire.json_object import JsonObject, encode_object, leaves, merge, parse_object
 from wire.keywords import audit_result, parse_keywords
 from wire.layouts.assemble import assemble, missing_data
-from wire.layouts.json_fields import PREFIX_OCTETS, Members, number, original_event
+from wire.layouts.json_fields import EVENT_ID, PREFIX_OCTETS, Members, number, original_event
 from wire.layouts.json_shapes import find_event
 from wire.layouts.layout import Layout, Reading
 
@@ -144,5 +144,6 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
+    event_id=EVENT_ID,
     cannot_carry={"time": "microseconds", "event_source_name": "has no field", "qualifiers": "has no field"},
 )

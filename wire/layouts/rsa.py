@@ -136,6 +136,7 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
+    event_id=re.compile(rb"RsaSA[^0-9]{1,8}[0-9A-Za-z: .-]{1,40}?(?:\r?\n|\\n|#012)([0-9]{1,10})(?=[\r\n\\#])"),
     carries=frozenset({EVENT_ID}),
     cannot_carry=_CANNOT_CARRY,
 )

@@ -125,6 +125,7 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
+    event_id=re.compile(rb"MSWinEventLog(?:\t[^\t]{0,256}){4}\t([0-9]{1,10})(?=\t)"),
     cannot_carry={
         "time": "whole seconds",
         "version": "has no field",

@@ -30,7 +30,7 @@ from wire.event_time import format_iso, parse_iso
 from wire.json_object import JsonObject, encode_object, leaves, merge, parse_object
 from wire.keywords import audit_result
 from wire.layouts.assemble import Pairs, assemble
-from wire.layouts.json_fields import PREFIX_OCTETS, Members, number, original_event
+from wire.layouts.json_fields import EVENT_ID, PREFIX_OCTETS, Members, number, original_event
 from wire.layouts.json_shapes import find_event
 from wire.layouts.layout import Layout, Reading
 
@@ -182,6 +182,7 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
+    event_id=EVENT_ID,
     cannot_carry={
         "time": "milliseconds",
         "keywords": "names: only whether an audit succeeded",

@@ -116,7 +116,7 @@ READ: Final = [
     (cef_windows.LAYOUT, cef_payload(), STRICT, (), "cef as documented"),
     (cef_windows.LAYOUT, cef_payload(cs1=None, cs1Label=None, cs6=SECURITY, cs6Label="EventSource"), STRICT, (), "cef, other numbers"),
     (cef_windows.LAYOUT, cef_payload(cs1=None, cs1Label=None), LENIENT, (), "cef, the provider in the signature"),
-    (cef_windows.LAYOUT, cef_payload(cs2Label="Grund oder Fehlercode"), LENIENT, ("localised-text",), "cef, a translated label"),
+    (cef_windows.LAYOUT, cef_payload(cs2Label="Grund oder Fehlercode"), LENIENT, ("localised-label",), "cef, a translated label"),
     (cef_windows.LAYOUT, cef_payload(), LENIENT_HEADED, ("syslog-header",), "cef behind a header"),
     (cef_windows.LAYOUT, cef_payload(rt="Mar 15 2021 10:11:12.123 UTC"), LENIENT, (), "cef, a calendar time"),
     (cef_windows.LAYOUT, cef_payload(rt="Mar 15 2021 10:11:12"), LENIENT, ("no-milliseconds",), "cef, a calendar time without fraction or zone"),
