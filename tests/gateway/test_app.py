@@ -123,6 +123,28 @@ def test_a_destination_away_holds_up_no_other_and_no_stop(tmp_path: Path, capsys
     assert lags == {"archive": 0, "sensor": len(EVENTS)}
 
 
+def test_a_full_quota_stops_the_intake_and_says_whose_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """... and what was read by the time of a stop is committed all the same."""
+    path = write(tmp_path, UNREACHABLE.format(port=closed_port()) + 'quota = "1 KiB"\n', drain="2 s")
+    config = ["--config", str(path)]
+    said = "destination sensor: its quota of 1024 octets is full"
+    with running_gateway(path, ready=READY) as gateway:
+        assert gateway.counters("lag_bytes") == {f'tidegate_lag_bytes{{destination="{name}"}}': 0.0 for name in ("archive", "sensor")}
+        assert gateway.counters("received_total") == {'tidegate_received_total{listener="listeners.syslog"}': 0.0}, "shown before it moves"
+        send(gateway.address("listeners.syslog", "tcp"), *EVENTS)
+        gateway.await_received(len(EVENTS))
+        while gateway.get("/readyz")[0] != 503:
+            pass
+        assert gateway.get("/readyz")[1] == f"spool: {said}\n"
+        assert main(["spool", "status", *config]) == ExitCode.OK
+        assert f"blocked      {said}\n" in capsys.readouterr().out
+        send(gateway.address("listeners.syslog", "tcp"), *(event.replace(b"<EventRecordID>", b"<EventRecordID>9") for event in EVENTS))
+        assert gateway.stop() == 0
+        assert said in gateway.log()
+    assert main(["spool", "status", "--json", *config]) == ExitCode.OK
+    assert orjson.loads(capsys.readouterr().out)["head"] == 2 * len(EVENTS)
+
+
 def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
     path = write(tmp_path, UNREACHABLE.format(port=closed_port()), drain="10 min")
     with running_gateway(path, ready=READY) as gateway:
