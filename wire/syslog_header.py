@@ -11,7 +11,9 @@ Departures from the RFCs, all seen in the field:
   - PRI missing, or no priority at all (`<999>`, `<>`, `<1`, `<-1>`): passed over, `pri` None, `defects` says bad-pri;
   - TIMESTAMP of RFC 3164 with a year before or after the clock, a fraction, a day of one digit, marked `*` or `.` by routers,
     or ISO 8601 in its place; HOSTNAME or TAG missing; a TAG without its colon, or of up to four words; `@cee:` cookies;
-  - RFC 5424 fields longer than their limits, STRUCTURED-DATA missing or unterminated (then it is payload);
+  - RFC 5424 fields longer than their limits, a TIMESTAMP that is a date and a clock in another spelling, STRUCTURED-DATA missing or unterminated
+    (then it is payload: nobody can tell an event behind it from one in a value);
+  - seconds since the epoch for a TIMESTAMP; Snare's own header, a host and a TAB;
   - a relay that puts its own header before the one that came: the innermost counts, three deep;
   - a BOM before anything, white space and line ends before the payload.
 
@@ -38,10 +40,18 @@ _CLOCK: Final = rb"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
 PRI: Final = re.compile(rb"<([0-9]{1,3})>")
 BAD_PRI: Final = re.compile(rb"<-?[0-9]{0,10}>|<-?[0-9]{1,10}(?![0-9])")
 VERSION: Final = re.compile(rb"([1-9][0-9]{0,2})\x20+(?=-(?:\x20|\Z)|[0-9]{4}-)")
+ODD_TIMESTAMP: Final = re.compile(
+    rb"(?:[a-z]{3},?\x20)?(?:" + _MONTH + rb"\x20{1,2}[0-9]{1,2}|[0-9]{1,2}[\x20-]" + _MONTH + rb"|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4})"
+    rb"(?:[,\x20-]{1,2}[0-9]{4})?,?[T\x20]" + _CLOCK + rb"[^\s<]{0,8}(?:\x20(?:[ap]m|[+-]?[0-9]{4}|utc|gmt))?(?=\s|\Z)",
+    re.IGNORECASE,
+)
+ODD_VERSION: Final = re.compile(rb"(1)\x20+(?=" + ODD_TIMESTAMP.pattern + rb")", re.IGNORECASE)
+EPOCH_TIMESTAMP: Final = re.compile(rb"[0-9]{10}(?:\.[0-9]{1,9})?(?=\x20)")
+SNARE_HOST: Final = re.compile(rb"([^\s\x00\[\]{}<>|=,\"\\]{1,255}+)\t(?=MSWinEventLog\t)")
 ISO_TIMESTAMP: Final = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt\x20]" + _CLOCK + rb"(?:\x20?[Zz]|\x20?[+-][0-9]{2}:?[0-9]{2})?(?=[\s:]|\Z)")
 BSD_TIMESTAMP: Final = re.compile(
     rb"[*.]?(?:[0-9]{4}\x20)?" + _MONTH + rb"\x20{1,2}[0-9]{1,2}(?:\x20[0-9]{4})?\x20" + _CLOCK + rb"(?:\x20[0-9]{4}(?=[\s:]|\Z))?"
-    rb"(?:\x20[A-Z]{3,5}(?=:))?:?(?=\s|\Z)",
+    rb"(?:\x20[A-Z]{3,5}(?=:)|\x20(?:UTC|GMT)(?=\x20))?:?(?=\s|\Z)",
     re.IGNORECASE,
 )
 TOKEN: Final = re.compile(rb"[^\s\x00]{1,256}+(?=[\s\x00]|\Z)")
@@ -188,9 +198,9 @@ def parse_header(message: bytes) -> SyslogHeader:
             break
         before = reader.at
         had_pri, this_pri = _pri(reader, tolerant=depth == 0)
-        if reader.take("version", VERSION, 1) if had_pri else None:
+        if had_pri and (version := reader.take("version", VERSION, 1) or reader.take("version", ODD_VERSION, 1)):
             form = HeaderFormat.RFC5424
-            _rfc5424(reader)
+            _rfc5424(reader, TOKEN if version.re is VERSION else ODD_TIMESTAMP)
         elif _rfc3164(reader, had_pri=had_pri):
             form = HeaderFormat.RFC3164
         if reader.at == before:
@@ -216,8 +226,8 @@ def _pri(reader: _Reader, *, tolerant: bool) -> tuple[bool, int | None]:
     return True, None
 
 
-def _rfc5424(reader: _Reader) -> None:
-    reader.take("timestamp", TOKEN)
+def _rfc5424(reader: _Reader, timestamp: re.Pattern[bytes]) -> None:
+    reader.take("timestamp", timestamp)
     for name in TOKENS_5424:
         reader.skip(SPACES)
         if reader.at_payload() or not reader.take(name, TOKEN):
@@ -234,7 +244,8 @@ def _rfc3164(reader: _Reader, *, had_pri: bool) -> bool:
     reader.skip(SPACES)
     stamped = reader.take("timestamp", BSD_TIMESTAMP) or reader.take("timestamp", ISO_TIMESTAMP)
     if not stamped and not had_pri:
-        return False
+        return reader.take("hostname", SNARE_HOST, 1) is not None
+    stamped = stamped or reader.take("timestamp", EPOCH_TIMESTAMP)
     reader.skip_to_text()
     if stamped and not reader.at_payload() and _stamp(reader) is None and not PRI.match(reader.message, reader.at):
         reader.take("hostname", HOSTNAME)

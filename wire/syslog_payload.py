@@ -23,7 +23,7 @@ WHITE: Final = re.compile(rb"[ \t\r\n\x00]*+")
 """White space between header and payload; NUL is the trailer of old senders (RFC 6587 section 3.4.2)."""
 
 ALWAYS: Final = (
-    rb"CEF:\x20?[0-9]|LEEF:\x20?[0-9]|AgentDevice=|RsaSA(?=[\r\n\\\x20]|\Z)|MSWinEventLog(?=[\t\x20,;|\r\n]|\#011|\Z)"
+    rb"CEF:\x20?[0-9]|LEEF:\x20?[0-9]|AgentDevice=|RsaSA(?=[\r\n\\\x20]|\Z)|MSWinEventLog(?=[\t\x20,;|\r\n]|\#011|\\t|\\x09|\^I|<009>|\Z)"
     rb"|<\?xml\s|<(?:[A-Za-z_][A-Za-z0-9_.-]{0,31}:)?Events?(?=[\s/>]|\Z)|\{[\x20\t\r\n]{0,64}(?:\"|\Z)"
 )
 DATE_LINE: Final = rb"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}\x20[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:\x20[AaPp][Mm])?[\x20\t]{0,8}(?=[\r\n]|\Z)"

@@ -45,7 +45,7 @@ BROKEN = [
     pytest.param("EventCode=%s\r\nLogfile=Security\r\nMessage=cut", id="splunk"),
     pytest.param("AgentDevice=WindowsLog\tPluginVersion=7\tEventID=%s\tMessage=cut", id="qradar"),
     pytest.param("CEF:0|Microsoft|Microsoft Windows||Microsoft-Windows-Security-Auditing:%s|cut|Low|", id="cef"),
-    pytest.param("LEEF:2.0|Microsoft|Windows|10|x|aa|EventID=%s", id="leef"),
+    pytest.param("LEEF:2.0|Microsoft|Windows|10|x|aa|EventID=%s\tSource=cut", id="leef"),
     pytest.param("RsaSA\n2021-Mar-15 10:11:12\n%s\ncut", id="rsa"),
 ]
 
@@ -112,3 +112,7 @@ def test_carriers_within_carriers_are_bounded() -> None:
     for _ in range(6):
         message = json.dumps({"message": message})
     assert Normalizer().judge(message.encode(), ORIGIN).rule == "unknown-format"
+
+
+def test_a_cut_id_is_no_id() -> None:
+    assert Normalizer().judge(b'{"EventID":47', ORIGIN).verdict is Verdict.REJECTED

@@ -20,7 +20,7 @@ from wire.layouts.layout import Reading
 
 PREFIX_OCTETS: Final = 64 * 1024
 
-EVENT_ID: Final = re.compile(rb"\"(?:event[_ ]?id|event[_ ]?code)\"\s{0,8}:\s{0,8}\"?([0-9]{1,10})(?![0-9.])", re.IGNORECASE)
+EVENT_ID: Final = re.compile(rb"\"(?:event[_ ]?id|event[_ ]?code)\"\s{0,8}:\s{0,8}\"?([0-9]{1,10})(?=[^0-9.])", re.IGNORECASE)
 """The event ID in JSON that was cut."""
 
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")

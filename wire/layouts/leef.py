@@ -119,6 +119,6 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
-    event_id=re.compile(rb"(?:EventID|EventIDCode|externalId)=([0-9]{1,10})"),
+    event_id=re.compile(rb"(?:EventID|EventIDCode|externalId)=([0-9]{1,10})(?=[^0-9])"),
     cannot_carry={"time": "100 ns", "message": "on one line", "data:*": "on one line; names must be keys"},
 )

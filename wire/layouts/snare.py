@@ -18,8 +18,8 @@ r"""Snare's MSWinEventLog, both ways (Snare Agent for Windows, "Windows Event Ou
     14   counter             EventRecordID, or an MD5 of the record; then fields of the site's own
 
 Departures tolerated: no data field or no counter; the delimiter one of `,` `;` `|`; a TAB that a relay wrote `#011` (rsyslog's
-default, `escaped-controls`); TABs and line breaks left in the expanded text. A relay that made blanks of TABs has made the
-fields unreadable (`separators`).
+default), `\t`, `\x09`, `^I` or `<009>` (`escaped-controls`); TABs and line breaks left in the expanded text; NXLog's AUDIT_SUCCESS for
+an event type. A relay that made blanks of TABs has made the fields unreadable (`separators`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Final
 from pipeline.errors import MessageError
 from wire.event import EventTime, WindowsEvent
 from wire.event_time import format_ctime, parse_ctime, parse_iso
-from wire.keywords import audit_result
+from wire.keywords import audit_result, parse_keywords
 from wire.layouts.assemble import assemble, user_fields
 from wire.layouts.layout import Layout, Mode, Reading
 from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
@@ -49,7 +49,8 @@ MOST_STRICT: Final = 15
 AUDITS: Final = {"Audit Success": "Success Audit", "Audit Failure": "Failure Audit"}
 LEVEL_NAMES: Final = {"1": "Error", "2": "Error", "3": "Warning"}
 
-_STARTS: Final = re.compile(rb"MSWinEventLog(?:[\t\x20,;|]|#011)")
+_STARTS: Final = re.compile(rb"MSWinEventLog(?:[\t\x20,;|]|#011|\\t|\\x09|\^I|<009>)")
+_PRINTED: Final = ("\\t", "\\x09", "^I", "<009>")
 _COUNTER: Final = re.compile(r"-?[0-9]{1,20}|[0-9A-Fa-f]{32}")
 _RECORD: Final = re.compile(r"[0-9]{1,20}")
 _ESCAPED: Final = re.compile(r"#01([125])")
@@ -65,6 +66,9 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     text, repairs = decode_payload(payload)
     if text.startswith("#011", len(TYPE)):
         text, repairs = _ESCAPED.sub(lambda found: _CONTROLS[found[1]], text), (*repairs, "escaped-controls")
+    printed = next((spelling for spelling in _PRINTED if text.startswith(spelling, len(TYPE))), "")
+    if printed:
+        text, repairs = text.replace(printed, "\t"), (*repairs, "escaped-controls")
     delimiter = text[len(TYPE) : len(TYPE) + 1] or "\t"
     if delimiter not in DELIMITERS:
         raise MessageError("separators", offset=len(TYPE), document=DOCUMENT, detail=repr(delimiter))
@@ -74,7 +78,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     fields = {name: parts[number].strip(WHITE_SPACE) for number, name in FIELDS.items()}
     message, record_id = _tail(parts[TAIL].split(delimiter), delimiter) if len(parts) > TAIL else (parts[CATEGORY], "")
     event_type = parts[EVENT_TYPE].strip(WHITE_SPACE)
-    audits = event_type in AUDITS.values()
+    audits = bool(audit_result(parse_keywords(event_type)))
     fields |= user_fields(parts[USER]) | {"message": message, "record_id": record_id, "keywords" if audits else "level": event_type}
     if audits:
         fields["level"] = "0"

@@ -134,7 +134,7 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
-    event_id=re.compile(rb"EventCode=([0-9]{1,10})"),
+    event_id=re.compile(rb"EventCode=([0-9]{1,10})(?=[^0-9])"),
     carries=frozenset(MESSAGE_TEXTS),
     others=True,
     cannot_carry=_CANNOT_CARRY,

@@ -127,7 +127,7 @@ LAYOUT: Final = Layout(
     starts=starts,
     parse_event=parse_event,
     encode_event=encode_event,
-    event_id=re.compile(rb"EventCode=([0-9]{1,10})"),
+    event_id=re.compile(rb"EventCode=([0-9]{1,10})(?=[^0-9])"),
     cannot_carry={
         "time": "whole seconds",
         "version": "has no key",
