@@ -3,12 +3,17 @@
 Errors of accept(2) that say the machine is short of something (descriptors, memory) are waited out for a moment, as
 `trio.serve_listeners` does; those about the one connection that was to be accepted (accept(2), "Error handling") are passed over;
 any other ends the listener. A connection that isn't served is closed at once, and counted with the reason.
+
+It doesn't come to such a shortage of descriptors by connections alone: the last ones are kept from them, for files, the control socket
+and the metrics server, so that a gateway whose descriptors are taken can still say so.
 """
 
 from __future__ import annotations
 
 import errno
+import resource
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +29,11 @@ from pipeline.model import Transport
 
 SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 SHORTAGE_SECONDS: Final = 0.1
+
+SHORTAGE: Final = "shortage"
+
+RESERVED: Final = 128
+"""Descriptors kept from connections, or a quarter where there are few."""
 
 PASSING: Final = frozenset(
     {
@@ -91,12 +101,13 @@ async def serve_connections(listener: socket.socket, transport: Transport, door:
         serve: called for each connection; its socket is closed afterwards.
     """
     wait = door.drain.join()
+    descriptors = descriptors_for_connections()
     async with trio.open_nursery() as nursery:
         try:
             while await wait.until(partial(trio.lowlevel.wait_readable, listener)):
                 try:
                     for sock, peer in _waiting(listener):
-                        reason = door.admission.refusal(peer)
+                        reason = door.admission.refusal(peer) or (SHORTAGE if sock.fileno() >= descriptors else None)
                         if reason is None:
                             nursery.start_soon(_serve, Arrival(sock, transport, peer, door.admission.enter(peer), door.drain.join()), door, serve)
                         else:
@@ -105,10 +116,16 @@ async def serve_connections(listener: socket.socket, transport: Transport, door:
                 except OSError as error:
                     if error.errno not in SHORTAGES:
                         raise
-                    door.refuse(transport, "", "shortage")
+                    door.refuse(transport, "", SHORTAGE)
                     await trio.sleep(SHORTAGE_SECONDS)
         finally:
             door.drain.leave(wait)
+
+
+def descriptors_for_connections() -> int:
+    """The lowest descriptor that no connection gets; the system hands out the lowest that is free."""
+    limit, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit - min(RESERVED, limit // 4)
 
 
 def _waiting(listener: socket.socket) -> Iterator[tuple[socket.socket, str]]:

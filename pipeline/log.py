@@ -7,7 +7,9 @@ itself either: `PeerLog` gives every peer a token bucket, and all of them togeth
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,7 +66,9 @@ def configure_log(stream: TextIO, settings: LogSettings) -> Log:
         processors=_processors(stream, settings),
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
     )
-    return structlog.get_logger()  # type: ignore[no-any-return]  # as above
+    log: Log = structlog.get_logger()
+    logging.basicConfig(handlers=[LibraryVoice(log, time.monotonic)], level=logging.WARNING)
+    return log
 
 
 def _processors(stream: TextIO, settings: LogSettings) -> list[Processor]:
@@ -123,6 +127,27 @@ class _Bucket:
             return False
         self.tokens -= 1
         return True
+
+
+class LibraryVoice(logging.Handler):
+    """What libraries say through `logging`, as lines of our log: five at once, then one in ten seconds.
+
+    Without a handler Python would write all of it to stderr as it comes, tracebacks included.
+
+    Args:
+        log: where lines go.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, log: Log, clock: Callable[[], float]) -> None:
+        super().__init__(logging.WARNING)
+        self._log: Final = log
+        self._clock: Final = clock
+        self._bucket: Final = _Bucket(PEER_BURST, clock())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._bucket.take(self._clock(), PEER_BURST, PEER_SECONDS_PER_LINE):
+            self._log.log(record.levelno, record.getMessage(), library=record.name)
 
 
 class PeerLog:

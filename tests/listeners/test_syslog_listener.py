@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import resource
 import socket
 import struct
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from io import StringIO
@@ -15,6 +17,7 @@ import trio
 from support.syslog_listening import NOW_NS, PATIENCE, Collector, Listening, keep_all, listening, settings
 
 from kernel import Engine
+from listeners.accept import descriptors_for_connections
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from listeners.syslog.settings import SyslogSettings
@@ -331,6 +334,30 @@ class Short(socket.socket):
             self.shortages -= 1
             raise OSError(errno.EMFILE, "Too many open files")
         return super().accept()
+
+
+async def test_the_last_descriptors_are_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        limit = (probe.fileno() + 12) * 4 // 3
+    monkeypatch.setattr("listeners.accept.resource.getrlimit", lambda _: (limit, limit))
+    async with listening(settings({"tcp": ["127.0.0.1:0"]})) as listener:
+        held = [await trio.open_tcp_stream(*listener.address(Transport.TCP)) for _ in range(12)]
+        with trio.fail_after(PATIENCE):
+            while not listener.metrics.value("tidegate_connections_refused_total", listener=LISTENER, reason="shortage"):
+                await trio.lowlevel.checkpoint()
+        for stream in held:
+            await stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        await send(listener, b"5 <1>ab")
+        assert await listener.intake.arrived(1) == [b"<1>ab"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "descriptors"), [(64, 48), (1024, 896), (1 << 20, (1 << 20) - 128), (resource.RLIM_INFINITY, sys.maxsize)], ids=["few", "usual", "many", "any"]
+)
+def test_descriptors_kept_from_connections(limit: int, descriptors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("listeners.accept.resource.getrlimit", lambda _: (limit, limit))
+    assert descriptors_for_connections() == descriptors
 
 
 async def test_a_shortage_of_descriptors_is_survived(monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock) -> None:

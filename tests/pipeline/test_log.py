@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.log import ALL_BURST, MAX_PEERS, PEER_BURST, PEER_SECONDS_PER_LINE, LogFormat, LogSettings, PeerLog, escape_text, open_log
+from pipeline.log import ALL_BURST, MAX_PEERS, PEER_BURST, PEER_SECONDS_PER_LINE, LibraryVoice, LogFormat, LogSettings, PeerLog, escape_text, open_log
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -95,3 +96,19 @@ def test_a_clock_that_goes_back_is_no_harm() -> None:
     clock.now -= 500
     peers.warning("refused", peer="192.0.2.1")
     assert len(lines(stream)) == 1
+
+
+def test_libraries_speak_a_line_at_a_time_and_no_tracebacks() -> None:
+    stream, clock = io.StringIO(), Clock()
+    voice = LibraryVoice(open_log(stream, LogSettings()), clock)
+    library = logging.getLogger("tests.library")
+    library.propagate = False
+    library.addHandler(voice)
+    for _ in range(100):
+        library.error("accept returned %s", "EMFILE", exc_info=OSError(24, "Too many open files"))
+    library.info("unsaid")
+    assert [(line["event"], line["level"], line["library"]) for line in lines(stream)] == [("accept returned EMFILE", "error", library.name)] * PEER_BURST
+    assert "Traceback" not in stream.getvalue()
+    clock.now += PEER_SECONDS_PER_LINE
+    library.warning("again")
+    assert len(lines(stream)) == PEER_BURST + 1
