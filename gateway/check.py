@@ -35,8 +35,8 @@ import trio
 from forwarders.settings import FileSettings
 from gateway.check_certificates import check_files
 from gateway.check_windows_forwarding import check_windows_forwarding
-from gateway.cli import ExitCode
 from gateway.config import Config
+from gateway.exit_code import ExitCode
 from gateway.findings import Check, Finding, Level, Subject
 from gateway.normalizing import make_normalizer
 from gateway.spool_report import duration, read_offline

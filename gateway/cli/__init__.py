@@ -1,13 +1,5 @@
 """The command line: runs a command, and turns whatever stops it into one line and an exit code.
 
-    code   means
-    0      done
-    1      a check failed, or the command could not do its work
-    2      the command line is wrong
-    3      warnings, with --strict
-    78     the configuration can't be used (EX_CONFIG of sysexits.h)
-    130    interrupted
-
 Errors are one line each on stderr, `tidegate: what: why; what to do`; a traceback is a bug of ours. One file per command, each of which
 imports what it needs when it runs: `tidegate --help` has to be quick. A reader of stdout that leaves early is nobody's error (typer sees to it).
 """
@@ -16,18 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import IntEnum
 
-
-class ExitCode(IntEnum):
-    """What the process says to whoever started it."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    WARNINGS = 3
-    CONFIG = 78
-    INTERRUPTED = 130
+from gateway.exit_code import ExitCode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import ExitCode
+from gateway.exit_code import ExitCode
 from kernel import Engine
 
 

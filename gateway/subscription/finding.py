@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import orjson
 
-from gateway.cli import ExitCode
+from gateway.exit_code import ExitCode
 from pipeline.log import escape_text
 
 

@@ -15,7 +15,8 @@ import pytest
 from support.events import SAMPLES
 from support.gateway_process import ROOT, running_gateway
 
-from gateway.cli import ExitCode, main
+from gateway.cli import main
+from gateway.exit_code import ExitCode
 from wire.event_xml import encode_event
 
 EVENTS = [encode_event(event) for event in SAMPLES.values()]

@@ -14,8 +14,9 @@ import trustme
 
 from gateway import check
 from gateway.check import examine, render_findings, verdict
-from gateway.cli import ExitCode, main
+from gateway.cli import main
 from gateway.config import load
+from gateway.exit_code import ExitCode
 from gateway.findings import Finding, Level
 
 CA = trustme.CA()

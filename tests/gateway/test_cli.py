@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway import VERSION
-from gateway.cli import ExitCode, main
+from gateway.cli import main
+from gateway.exit_code import ExitCode
 from pipeline.errors import ConfigError, SpoolError
 
 ROOT = Path(__file__).parents[2]

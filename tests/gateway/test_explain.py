@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli import ExitCode, main
+from gateway.cli import main
+from gateway.exit_code import ExitCode
 from gateway.explain import account_for, account_for_refused, cut_messages, render_json, render_text, write_rejected
 from gateway.fixes import FIXES, fix_for
 from normalizers.normalizer import Normalizer

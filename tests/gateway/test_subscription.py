@@ -13,8 +13,9 @@ import pytest
 import trustme
 from support.wef import FIXTURES
 
-from gateway.cli import ExitCode, main
+from gateway.cli import main
 from gateway.config import load
+from gateway.exit_code import ExitCode
 from gateway.subscription.audit import SUBCATEGORIES, write_commands
 from gateway.subscription.finding import Severity
 from gateway.subscription.group_policy import KEY, managers, write_policy

@@ -14,7 +14,8 @@ import trustme
 from support.gateway_process import running_gateway
 from support.kdc import Kdc, running_kdc
 
-from gateway.cli import ExitCode, main
+from gateway.cli import main
+from gateway.exit_code import ExitCode
 
 CONFIG = """
 [gateway]
