@@ -246,4 +246,4 @@ def test_the_documented_files_load(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text() + (DOCUMENT.parents[1] / "README.md").read_text(), re.DOTALL)
     assert len(blocks) >= 2
     for block in blocks:
-        assert load(write(tmp_path, block), {"HOME": "/home/op"}).forwarders
+        assert load(write(tmp_path, block), {"HOME": "/home/op"}).listeners
