@@ -91,7 +91,7 @@ def assemble(
         mended.append("no-channel")
     pairs = _bounded(data, mended)
     if message:
-        rendered = _completion(pairs, event_id, provider, message)
+        rendered = completion(pairs, event_id, provider, message)
         pairs += rendered.data
         facts += [warning for warning in rendered.warnings if warning != TRUNCATED]
         mended += [warning for warning in rendered.warnings if warning == TRUNCATED]
@@ -138,7 +138,7 @@ def missing_data(fields: Mapping[str, str], data: Iterable[tuple[str, str]]) -> 
     return () if LOCALISED in rendered.warnings else tuple(pair for pair in rendered.data if pair[0] not in known)
 
 
-def _completion(pairs: Pairs, event_id: str, provider: str, message: str) -> RenderedText:
+def completion(pairs: Pairs, event_id: str, provider: str, message: str) -> RenderedText:
     """What the text says of names that are missing from the data; nothing where the data say enough."""
     names, known = labelled_names(event_id, provider), {name for name, _ in pairs}
     if pairs and names <= known:

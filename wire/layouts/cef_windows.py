@@ -15,11 +15,17 @@ Source: Microsoft Defender for Identity, "Listen for SIEM events on your standal
     Group                         TargetUserName      TargetUserName
     Reason or Error Code Status
 
+Read besides: ArcSight's `dvchost` for a missing dhost, `suid`, `duid`, `destinationServiceName`, `filePath`; custom strings under the labels of the
+event's rendered text; the text in `msg`, for what no key says.
+
+NXLog (to_cef) puts itself into the header and its own names into the extension: `externalId` or EventID, Channel, SourceName, Hostname, `end` or EventTime,
+RecordNumber, Keywords, EventType, and EventData's. With event ID, channel and source a message is a Windows event, whoever's name the header bears.
+
 Custom strings are found by their label, never by their number. Only 4776 is documented, and only it goes to a sensor; the other columns are
 how ArcSight uses those keys. What no column names is data under its key or label, so nothing is lost.
 
 Strict mode wants all six keys and both labels, and no syslog header (`syslog-header`). Lenient mode takes a header, the provider from the
-signature, CEF's calendar time, and a result code whose label was translated (`localised-label`). A message whose signature isn't `provider:ID` is
+signature, CEF's calendar time, and a result code whose label was translated (`localised-label`). Any other message whose signature isn't `provider:ID` is
 `not-a-windows-event`; the vendor decides nothing, since relays that write CEF anew put their own name there. Refusals: those, `wire.cef`'s and
 `wire.layouts.envelope`'s.
 """
@@ -28,18 +34,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from pipeline.errors import MessageError
 from wire.cef import CefMessage, encode_cef, parse_cef
 from wire.event import EventTime, WindowsEvent
-from wire.event_time import format_epoch_ms, parse_epoch_ms, parse_rsa
-from wire.keywords import AUDIT_FAILURE, AUDIT_SUCCESS, parse_keywords
+from wire.event_time import format_epoch_ms, parse_epoch_ms, parse_iso, parse_rsa
+from wire.keywords import audit_result, parse_keywords
+from wire.layouts.assemble import completion
 from wire.layouts.envelope import read_event_id, read_time
 from wire.layouts.layout import Layout, Mode, Reading
 from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
+from wire.message_texts import MESSAGE_TEXTS
 from wire.providers import canonical_provider
+from wire.rendered_text import RenderedText
 
 DOCUMENT: Final = "Microsoft Defender for Identity, SIEM events, HP ArcSight"
 
@@ -63,6 +74,32 @@ _BY_EVENT: Final[Mapping[str, Mapping[str, str]]] = {
     **dict.fromkeys(("4730", "4753", "4758", "4763"), _GROUP_DELETED),
     **dict.fromkeys(("4726", "4743"), _ACCOUNT_DELETED),
 }
+_MEMBER_IDS: Final = {"suid": "SubjectLogonId", "duid": "MemberSid"}
+_TARGET_IDS: Final = {"suid": "SubjectLogonId", "duid": "TargetSid"}
+_READ_ONLY: Final[Mapping[str, Mapping[str, str]]] = {
+    "7045": {"destinationServiceName": "ServiceName", "filePath": "ImagePath"},
+    **dict.fromkeys(("4728", "4729", "4732", "4733", "4756", "4757"), _MEMBER_IDS),
+    **dict.fromkeys(("4730", "4753", "4758", "4763", "4726", "4743"), _TARGET_IDS),
+}
+_OTHER_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "externalId": ("EventID",),
+    "cat": ("Channel",),
+    "dhost": ("dvchost", "Hostname"),
+    "rt": ("end", "EventTime", "start"),
+    EVENT_SOURCE: ("SourceName",),
+}
+_OF_NXLOG: Final = {
+    "RecordNumber": "record_id",
+    "Version": "version",
+    "TaskValue": "task",
+    "OpcodeValue": "opcode",
+    "ProviderGuid": "provider_guid",
+    "ExecutionProcessID": "process_id",
+    "ExecutionThreadID": "thread_id",
+    "ActivityID": "activity_id",
+    "UserID": "user_sid",
+}
+_IDENTITY: Final = (("externalId", "EventID"), ("cat", "Channel"), ("SourceName",))
 _INSTALLER: Final = ("7045",)
 _NAMES: Final = {NTLM_VALIDATION: "The domain controller attempted to validate the credentials for an account."}
 _ENVELOPE: Final = frozenset({"externalId", "rt", "cat", "dhost", EVENT_SOURCE})
@@ -112,36 +149,44 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     text, warnings = decode_payload(payload)
     message = parse_cef(text.strip(WHITE_SPACE))
     signature = SIGNATURE.fullmatch(message.signature)
-    if signature is None:
-        raise MessageError("not-a-windows-event", document=DOCUMENT, detail=f"{message.vendor}|{message.product}|{message.signature}"[:64])
     values, leftover = _values(message)
+    if signature is None and (strict or not all(any(map(values.get, keys)) for keys in _IDENTITY)):
+        raise MessageError("not-a-windows-event", document=DOCUMENT, detail=f"{message.vendor}|{message.product}|{message.signature}"[:64])
+    if not strict:
+        _rename(values)
     for key in STRICTLY_REQUIRED if strict else REQUIRED:
         if not values.get(key):
             raise MessageError(f"missing-key:{key}", document=DOCUMENT)
     if strict and EVENT_SOURCE not in values:
         raise MessageError(f"missing-key:{EVENT_SOURCE}", document=DOCUMENT)
     event_id = read_event_id(values["externalId"], DOCUMENT)
-    if event_id == NTLM_VALIDATION and RESULT_CODE not in values:
+    if event_id == NTLM_VALIDATION and RESULT_CODE not in values and (strict or "Status" not in values):
         if strict:
             raise MessageError("missing-key:Reason-or-Error-Code", document=DOCUMENT)
         translated = next((key for key, value in values.items() if _RESULT.fullmatch(value)), None)
         if translated is not None:
             values[RESULT_CODE] = values.pop(translated)
             warnings = (*warnings, "localised-label")
-    time, time_warnings = read_time(values["rt"], (_epoch_ms,) if strict else (_epoch_ms, _calendar), reading, DOCUMENT)
+    time, time_warnings = read_time(values["rt"], (_epoch_ms,) if strict else (_epoch_ms, _calendar, parse_iso), reading, DOCUMENT)
+    provider = canonical_provider(values.get(EVENT_SOURCE) or (signature[1] if signature else ""))
+    envelope = {} if signature else {field: values.pop(key) for key, field in _OF_NXLOG.items() if key in values}
+    keywords = _keywords(values)
+    data = (*_data(values, _names(event_id)), *leftover)
+    rendered = completion(data, event_id, provider, values["msg"]) if values.get("msg") else RenderedText(())
     installed = event_id in _INSTALLER
     return WindowsEvent(
         event_id=event_id,
         channel=values["cat"],
-        provider=canonical_provider(values.get(EVENT_SOURCE) or signature[1]),
+        provider=provider,
         computer=values["dhost"],
         time=time,
         time_text=values["rt"],
-        keywords=_keywords(values),
+        keywords=keywords,
         user_name=values.pop("suser", "") if installed else "",
         user_domain=values.pop("sntdom", "") if installed else "",
-        data=(*_data(values, _BY_EVENT.get(event_id, {})), *leftover),
-        warnings=(*warnings, *(("syslog-header",) if reading.headed else ()), *time_warnings),
+        data=data + rendered.data,
+        warnings=(*warnings, *(("syslog-header",) if reading.headed else ()), *time_warnings, *rendered.warnings),
+        **envelope,
     )
 
 
@@ -178,10 +223,26 @@ def _values(message: CefMessage) -> tuple[dict[str, str], tuple[tuple[str, str],
     return values, tuple(again)
 
 
+def _rename(values: dict[str, str]) -> None:
+    """Give values that stand under other senders' keys those of the table, where these are missing."""
+    for key, others in _OTHER_KEYS.items():
+        if not values.get(key) and (other := next((other for other in others if values.get(other)), None)) is not None:
+            values[key] = values.pop(other)
+
+
 def _keywords(values: Mapping[str, str]) -> str:
     """An audit's result, which ArcSight keeps from the event's type."""
-    named = parse_keywords(values.get("deviceSeverity", ""))
-    return named if named in {AUDIT_SUCCESS, AUDIT_FAILURE} else ""
+    named = map(parse_keywords, (values.get("Keywords", ""), values.get("EventType", ""), values.get("deviceSeverity", "")))
+    return next((keywords for keywords in named if audit_result(keywords)), "")
+
+
+@cache
+def _names(event_id: str) -> Mapping[str, str]:
+    """EventData names by key: the event's column, what is only read, and the labels of the rendered text that stand in it once."""
+    text = MESSAGE_TEXTS.get(event_id)
+    labels = [(word, label.name) for section in text.sections for label in section.labels for word in label.spellings] if text else []
+    words = Counter(word for word, _ in labels)
+    return {**_BY_EVENT.get(event_id, {}), **_READ_ONLY.get(event_id, {}), **{word: name for word, name in labels if words[word] == 1}}
 
 
 def _data(values: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -6,13 +6,14 @@ LEEF has no keys for most of an event's envelope, and every sender has names of 
     EventID          EventID EventIDCode externalId, else the header's event ID
     Channel          Channel LogName EventLog AgentLogFile
     Provider         Provider ProviderName SourceName Source
-    Computer         Computer OriginatingComputer identHostName devHost
+    Computer         Computer OriginatingComputer Hostname identHostName devHost
     EventRecordID    RecordNumber EventRecordID RecordID
-    TimeCreated      devTime, by devTimeFormat
+    TimeCreated      devTime, by devTimeFormat; EventTime
     logged by        usrName, domain
     the rest         Version Level Task Opcode Keywords ProviderGuid ActivityID UserSid Message
 
-Only vendor Microsoft, or a product named Windows, speaks of Windows events: a firewall's event 4776 is none. `cat`, `sev` and
+Only vendor Microsoft, a product named Windows, or a message with event ID, channel and provider (NXLog writes itself into the header) speaks of
+Windows events: a firewall's event 4776 is none. `cat`, `sev` and
 `devTimeFormat` are about the message and left out; any other key is data under its own name.
 """
 
@@ -35,9 +36,9 @@ KEYS: Final = {
     "event_id": ("EventID", "EventIDCode", "externalId"),
     "channel": ("Channel", "LogName", "EventLog", "AgentLogFile"),
     "provider": ("Provider", "ProviderName", "SourceName", "Source"),
-    "computer": ("Computer", "OriginatingComputer", "identHostName", "devHost"),
+    "computer": ("Computer", "OriginatingComputer", "Hostname", "identHostName", "devHost"),
     "record_id": ("RecordNumber", "EventRecordID", "RecordID"),
-    "time_text": ("devTime",),
+    "time_text": ("devTime", "EventTime"),
     "user_name": ("usrName",),
     "user_domain": ("domain",),
     "version": ("Version",),
@@ -61,6 +62,7 @@ DATA_PREFIX: Final = "EventData."
 
 TIME_FORMAT: Final = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSSX"
 ISO_DIGITS: Final = 7
+IDENTITY: Final = frozenset({"event_id", "channel", "provider"})
 VENDOR, PRODUCT = "Microsoft", "Windows"
 
 _STARTS: Final = re.compile(rb"LEEF: ?[0-9]")
@@ -75,8 +77,6 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     """Read one event; raises MessageError: leef-..., not-a-windows-event, missing-key:EventID, bad-event-id, in strict mode the repairs."""
     text, repairs = decode_payload(payload)
     message = parse_leef(text)
-    if message.vendor.strip().lower() != VENDOR.lower() and PRODUCT.lower() not in message.product.lower():
-        raise MessageError("not-a-windows-event", document=DOCUMENT, detail=f"{message.vendor}|{message.product}"[:80])
     fields: dict[str, str] = {}
     data = []
     for key, value in message.attributes:
@@ -85,6 +85,8 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
             fields[field] = value
         elif field is None and key.lower() not in ABOUT_THE_MESSAGE:
             data.append((key.removeprefix(DATA_PREFIX), value))
+    if message.vendor.strip().lower() != VENDOR.lower() and PRODUCT.lower() not in message.product.lower() and not fields.keys() >= IDENTITY:
+        raise MessageError("not-a-windows-event", document=DOCUMENT, detail=f"{message.vendor}|{message.product}"[:80])
     fields.setdefault("event_id", message.event_id)
     time_format = next((value for key, value in message.attributes if key.lower() == "devtimeformat"), "")
     return assemble(

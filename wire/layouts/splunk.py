@@ -8,6 +8,8 @@ Keys stand in any order; `Message` is last and runs to the end of the datagram, 
 value. TimeGenerated is a CIM datetime, `20150310132717.784882-000`. ComputerName is the machine that logged the event. Written
 besides: RecordNumber, which makes a record's uid strong, and Keywords, which carries an audit's result.
 
+WMI's blocks, from which this layout descends, are read too: a date line before the keys, Category and others among them, an audit's result in Type.
+
 Read in lenient mode only, since senders and relays were seen to write them: LF or CR alone, or CR with a backslash, between keys;
 the separator in print (`\r\n`); rsyslog's escapes (`#015#012`). Refusals: `wire.layouts.envelope`, and message-not-last; warning: separators.
 """
@@ -21,25 +23,27 @@ from pipeline.errors import MessageError
 from wire.event import WindowsEvent
 from wire.event_time import format_cim, parse_cim, parse_iso
 from wire.keywords import EVENT_TYPES, LEVELS_BY_TYPE, audit_result, parse_keywords
-from wire.layouts.envelope import parse_pairs, read_event_id, read_text, read_time
+from wire.layouts.envelope import Pairs, parse_pairs, read_event_id, read_text, read_time
 from wire.layouts.layout import Layout, Mode, Reading
 from wire.layouts.payload import WHITE_SPACE, decode_payload, encode_payload, one_line
 from wire.message_texts import MESSAGE_TEXTS
 from wire.providers import canonical_provider
 from wire.rendered_text import render_event
+from wire.syslog_payload import CIM_LINE
 
 DOCUMENT: Final = "Microsoft Defender for Identity, SIEM events, Splunk"
 
 REQUIRED: Final = ("EventCode", "Logfile", "SourceName", "TimeGenerated", "ComputerName", "Message")
-ENVELOPE: Final = frozenset({*REQUIRED, "RecordNumber", "Keywords", "EventType", "User", "Sid", "TimeWritten", "EventIdentifier"})
+ENVELOPE: Final = frozenset({*REQUIRED, "RecordNumber", "Keywords", "EventType", "Type", "User", "Sid", "TimeWritten", "EventIdentifier"})
 """Keys that have a place in the event's envelope, or repeat what another says; every other key is data."""
 
+NO_USER: Final = frozenset({"NULL", "N/A", "NOT_TRANSLATED"})
 MAX_PREFIX: Final = 4096
 
 _BETWEEN: Final = {Mode.STRICT: r"\r\n", Mode.LENIENT: r"(?:\r\n|\n|\r\\|\r|\\r\\n|\\r\\|#015#012)"}
 _KEYS: Final = {mode: re.compile(rf"{between}(?=[A-Za-z][A-Za-z0-9_]{{0,63}}=)") for mode, between in _BETWEEN.items()}
 _MESSAGE: Final = {mode: re.compile(rf"{between}Message=") for mode, between in _BETWEEN.items()}
-_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t\r\n]|\\r|\\n|\\|#01[25])*+[A-Z][A-Za-z]{1,31}=")
+_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?(?:" + CIM_LINE + rb")?(?:[ \t\r\n]|\\r|\\n|\\|#01[25])*+[A-Z][A-Za-z]{1,31}=")
 
 _CANNOT_CARRY: Final = {
     "version": "no key for it",
@@ -90,7 +94,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     forms = (parse_cim, parse_iso)[: 1 if reading.mode is Mode.STRICT else 2]
     time, time_warnings = read_time(pairs.text("TimeGenerated"), forms, reading, DOCUMENT)
     data, text_warnings = read_text(event_id, provider, message, reading, DOCUMENT)
-    domain, _, user = pairs.text("User").rpartition("\\")
+    domain, _, user = ("" if pairs.text("User") in NO_USER else pairs.text("User")).rpartition("\\")
     event_type = pairs.text("EventType")
     return WindowsEvent(
         event_id=event_id,
@@ -101,7 +105,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
         time_text=pairs.text("TimeGenerated"),
         record_id=pairs.text("RecordNumber"),
         level=LEVELS_BY_TYPE.get(event_type, ""),
-        keywords=parse_keywords(pairs.text("Keywords")) or EVENT_TYPES.get(event_type, ""),
+        keywords=_keywords(pairs),
         user_sid=pairs.text("Sid"),
         user_name=user,
         user_domain=domain,
@@ -109,6 +113,12 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
         message=message,
         warnings=(*warnings, *pairs.warnings, *time_warnings, *text_warnings),
     )
+
+
+def _keywords(pairs: Pairs) -> str:
+    """Keywords, or an audit's result as the event's type says it: in words, as WMI does, or as the classic log's number."""
+    named = parse_keywords(pairs.text("Type"))
+    return parse_keywords(pairs.text("Keywords")) or (named if audit_result(named) else EVENT_TYPES.get(pairs.text("EventType"), ""))
 
 
 def encode_event(event: WindowsEvent) -> bytes:

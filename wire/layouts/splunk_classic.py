@@ -14,7 +14,8 @@
     Message=A user account was deleted.
                                     ... to the end, line breaks included
 
-Line breaks are LF or CR LF. Departures tolerated: the date line missing or in ISO 8601; keys in another order, Message last.
+Line breaks are LF or CR LF. Departures tolerated: the date line missing or in ISO 8601; keys in another order, Message last; line breaks that a
+relay turned into spaces or rsyslog's `#012` (`separators`).
 Not to be confused with the key=value block of the standalone sensor's Splunk format (`wire.layouts.splunk`), which has Logfile= and
 TimeGenerated= instead.
 """
@@ -54,9 +55,15 @@ EVENT_TYPES: Final = {level: event_type for event_type, level in LEVELS_BY_TYPE.
 NO_USER: Final = "NOT_TRANSLATED"
 
 PREFIX_OCTETS: Final = 2048
-_DATE: Final = re.compile(rb"[0-9]{1,4}[/-][0-9]{1,2}[/-][0-9]{1,4}[ T][0-9]{1,2}:[0-9]{2}:[0-9]{2}[^\r\n]{0,24}\r?\n[\r\n]{0,4}(?=[A-Za-z]{2,20}=)")
-_KEYS: Final = re.compile(rb"(?:^|\n)LogName=")
-_EVENT_CODE: Final = re.compile(rb"\nEventCode=|^EventCode=")
+_DATE: Final = re.compile(
+    rb"[0-9]{1,4}[/-][0-9]{1,2}[/-][0-9]{1,4}[ T][0-9]{1,2}:[0-9]{2}:[0-9]{2}[^\r\n#=]{0,24}?(?:\r?\n[\r\n]{0,4}|(?:#015)?#012| )(?=[A-Za-z]{2,20}=)"
+)
+_KEYS: Final = re.compile(rb"(?:^|[\n ]|#012)LogName=")
+_EVENT_CODE: Final = re.compile(rb"(?:^|[\n ]|#012)EventCode=")
+_ESCAPED: Final = re.compile(r"#01([125])")
+_CONTROLS: Final = {"1": "\t", "2": "\n", "5": "\r"}
+_KEY_NAMES: Final = "LogName|SourceName|EventCode|EventType|Type|ComputerName|User|Sid|SidType|TaskCategory|OpCode|RecordNumber|Keywords|Message"
+_FLAT_KEY: Final = re.compile(rf" (?=(?:{_KEY_NAMES})=)")
 _LINE: Final = re.compile(r"([A-Za-z]{2,32})=([^\r\n]*)(?:\r?\n|\r|\Z)|[ \t]*(?:\r?\n|\r)")
 
 
@@ -70,6 +77,11 @@ def starts(payload: bytes) -> bool:
 def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     """Read one event; raises MessageError: missing-key:EventID, bad-event-id, in strict mode the repairs."""
     text, repairs = decode_payload(payload)
+    if "#012" in text[:PREFIX_OCTETS].partition("Message=")[0]:
+        text, repairs = _ESCAPED.sub(lambda found: _CONTROLS[found[1]], text), (*repairs, "separators")
+    head, message, rest = text.partition(" Message=")
+    if message and "\n" not in head:
+        text, repairs = f"{_FLAT_KEY.sub(chr(10), head)}\nMessage={rest}", (*repairs, "separators")
     fields: dict[str, str] = {}
     at = 0
     if _DATE.match(payload):
