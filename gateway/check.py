@@ -36,6 +36,7 @@ from forwarders.settings import FileSettings
 from gateway.check_certificates import check_files
 from gateway.check_windows_forwarding import check_windows_forwarding
 from gateway.config import Config
+from gateway.config_errors import UnusableConfig
 from gateway.exit_code import ExitCode
 from gateway.findings import Check, Finding, Level, Subject
 from gateway.normalizing import make_normalizer
@@ -67,6 +68,12 @@ def examine(config: Config, source: Path | None, *, now: datetime | None = None)
         except (GatewayError, OSError) as error:
             found.append(_finding(error))
     return tuple(found)
+
+
+def unusable(error: ConfigError) -> tuple[Finding, ...]:
+    """A configuration's mistakes as findings."""
+    problems = error.problems if isinstance(error, UnusableConfig) else (error,)
+    return tuple(map(_finding, problems))
 
 
 def verdict(findings: Sequence[Finding], *, strict: bool) -> ExitCode:

@@ -18,6 +18,8 @@ from pydantic_core import ErrorDetails
 from pipeline.errors import ConfigError
 
 VALUE_ERROR_PREFIX: Final = "Value error, "
+SHOULD_BE: Final = "Input should be "
+NO_VALUE: Final = "not a value it can have"
 
 
 class UnusableConfig(ConfigError):  # noqa: N818 - it says what is the case
@@ -56,8 +58,15 @@ def _explain(source: str, model: type[BaseModel], details: ErrorDetails) -> Conf
             return ConfigError(place, "unknown", f"use one of {known}") if known else ConfigError(place, "missing", "add it")
         case "model_type" | "dict_type" | "model_attributes_type":
             return ConfigError(what, "is not a table", f"write it as [{place}]")
-    why, _, fix = details["msg"].removeprefix(VALUE_ERROR_PREFIX).partition("; ")
-    return ConfigError(what, why[:1].lower() + why[1:], fix)
+    return ConfigError(what, *_reason(details["msg"]))
+
+
+def _reason(message: str) -> tuple[str, str]:
+    """Why and what to do: our own models say both, or what to write; pydantic says what it should be."""
+    if message.startswith(SHOULD_BE):
+        return NO_VALUE, f"it has to be {message.removeprefix(SHOULD_BE)}"
+    why, _, fix = message.removeprefix(VALUE_ERROR_PREFIX).partition("; ")
+    return (why[:1].lower() + why[1:], fix) if fix else (NO_VALUE, why[:1].lower() + why[1:])
 
 
 def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str, list[type[BaseModel]]]:

@@ -94,14 +94,14 @@ def resolve_secret(value: object, info: ValidationInfo) -> object:
         case "env":
             found = os.environ.get(rest)
             if found is None:
-                raise ValueError(f"environment variable {rest} is not set")
+                raise ValueError(f"environment variable {rest} is not set; set it, or name another place")
             return found.encode()
         case "file" | "credential":
             folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) if kind == "credential" else Path((info.context or {}).get("folder", ""))
             try:
                 return (folder / rest).read_bytes().rstrip(b"\r\n")
             except OSError as error:
-                raise ValueError(f"cannot read {kind} {rest}: {error.strerror}") from error
+                raise ValueError(f"{kind} {rest} can't be read: {error.strerror}; name one that this user can read") from error
     raise ValueError("write where the secret is, as in 'env:NAME', 'file:PATH' or 'credential:NAME', never the secret itself")
 
 

@@ -6,10 +6,23 @@ imports what it needs when it runs: `tidegate --help` has to be quick. A reader 
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.exit_code import ExitCode
+
+FIXES: Final = {
+    errno.ENOENT: "check the name",
+    errno.EACCES: "run this as a user who may",
+    errno.EPERM: "run this as a user who may",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "check the name",
+    errno.ENOSPC: "free space there",
+    errno.EROFS: "choose a place that can be written to",
+}
+"""What to do about errors of the system."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Abort):
         return ExitCode.INTERRUPTED
     except TyperException as error:
-        return _complain(f"{error.format_message().rstrip('.')}; `tidegate --help` lists what there is", ExitCode.USAGE)
+        return _refuse(error.format_message().rstrip("."), getattr(getattr(error, "ctx", None), "command_path", "tidegate"))
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - what isn't somebody's to act on is raised again
         return explain_failure(error)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _refuse(message: str, command: str) -> ExitCode:
+    """One line about a wrong command line; none where all of the help was the answer."""
+    if message:
+        _complain(f"command line: {message[0].lower()}{message[1:]}; `{command} --help` lists what there is", ExitCode.USAGE)
+    return ExitCode.USAGE
 
 
 def explain_failure(error: BaseException) -> int:
@@ -51,8 +71,12 @@ def explain_failure(error: BaseException) -> int:
 
 
 def _sentence(error: BaseException) -> str:
+    from pipeline.errors import DeliveryError
+
+    if isinstance(error, DeliveryError):
+        return f"{error.detail or error.reason}; see that the receiver is there and takes this"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{error.filename or 'system'}: {error.strerror}; {FIXES.get(error.errno or 0, 'the system says no more')}"
     return str(error)
 
 

@@ -21,8 +21,17 @@ def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer's signature
 
         from gateway import version
 
-        typer.echo(version.describe_version(os.environ.get("TIDEGATE_ENGINE") or "native"))
+        typer.echo(version.describe_version(_engine(os.environ.get("TIDEGATE_ENGINE"))))
         raise typer.Exit
+
+
+def _engine(named: str | None) -> str:
+    from kernel import Engine
+    from pipeline.errors import ConfigError
+
+    if named and named not in list(Engine):
+        raise ConfigError("TIDEGATE_ENGINE", "not a value it can have", f"it has to be {' or '.join(Engine)}")
+    return named or Engine.NATIVE
 
 
 def application() -> typer.Typer:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.run import ConfigOption, SetOption
+from gateway.cli.run import ConfigOption, SetOption, parse_assignments
 from gateway.cli.spool import JsonOption
 
 
@@ -20,13 +20,17 @@ def check(
     import os
     import sys
 
-    from gateway.config import load, locate, parse_flag
+    from gateway.check import examine, render_findings, unusable, verdict
+    from gateway.config import load, locate
+    from pipeline.errors import ConfigError
 
-    source = locate(config, os.environ)
-    loaded = load(source, os.environ, [parse_flag(text) for text in assignments or ()])
-
-    from gateway.check import examine, render_findings, verdict
-
+    source, flags = locate(config, os.environ), parse_assignments(assignments)
+    try:
+        loaded = load(source, os.environ, flags)
+    except ConfigError as error:
+        if as_json:
+            typer.echo(render_findings(unusable(error), as_json=True, colour=False), nl=False)
+        raise
     findings = examine(loaded, source)
     typer.echo(render_findings(findings, as_json=as_json, colour=sys.stdout.isatty()), nl=False)
     return verdict(findings, strict=strict)

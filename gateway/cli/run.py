@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:  # what a command needs is imported when it runs
+    from collections.abc import Sequence
+
+    from gateway.config import Override
+
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration to use.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one key, over environment and file; may be repeated.")]
+
+
+def parse_assignments(texts: Sequence[str] | None) -> list[Override]:
+    """What `--set` gave.
+
+    Raises:
+        BadParameter: one is no KEY=VALUE.
+    """
+    from gateway.config import parse_flag
+    from pipeline.errors import ConfigError
+
+    try:
+        return [parse_flag(text) for text in texts or ()]
+    except ConfigError as error:
+        raise typer.BadParameter(f"{error.what.removeprefix('--set ')} {error.why}, {error.fix}", param_hint="--set") from error
 
 
 def run(config: ConfigOption = None, assignments: SetOption = None) -> int:
@@ -18,9 +38,9 @@ def run(config: ConfigOption = None, assignments: SetOption = None) -> int:
     """
     import os
 
-    from gateway.config import load, locate, parse_flag
+    from gateway.config import load, locate
 
-    loaded = load(locate(config, os.environ), os.environ, [parse_flag(text) for text in assignments or ()])
+    loaded = load(locate(config, os.environ), os.environ, parse_assignments(assignments))
 
     import trio
 

@@ -81,13 +81,18 @@ def syslog(
     from gateway.simulate.sources import read_events
     from gateway.simulate.stream import stream_syslog
     from gateway.simulate.target import parse_target
+    from pipeline.errors import ConfigError
     from pipeline.model import Transport
     from wire import syslog_framing
     from wire.layouts.detect import BY_NAME
 
     if layout not in BY_NAME:
         raise typer.BadParameter(f"{layout!r} is none of {', '.join(BY_NAME)}", param_hint="--format")
-    where, course = parse_target(target), make_course(rate, count, duration, repeat=repeat)
+    try:
+        where = parse_target(target)
+    except ConfigError as error:
+        raise typer.BadParameter(f"{target!r} is {error.why}, {error.fix}", param_hint="--target") from error
+    course = make_course(rate, count, duration, repeat=repeat)
     chosen = USUAL_HEADERS.get(layout, Header.RFC5424) if header is HeaderName.USUAL else Header(header)
     tls = _tls_context(ca, cert, insecure=insecure) if where.transport is Transport.TLS else None
     show = sys.stderr.isatty()

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 import trio
 
 from gateway.simulate.target import Target
-from pipeline.errors import ConfigError, DeliveryError
+from pipeline.errors import DeliveryError
 from pipeline.model import Transport
 
 MAX_DATAGRAM: Final = 65_507  # RFC 768 over RFC 791: 65,535 less both headers
@@ -94,8 +94,7 @@ async def open_sender(target: Target, tls: ssl.SSLContext | None = None) -> Asyn
         tls: for a tls:// target; the system's authorities if None.
 
     Raises:
-        ConfigError: the name isn't known.
-        DeliveryError: nobody answers there, or the TLS handshake failed.
+        DeliveryError: the name isn't known, nobody answers there, or the TLS handshake failed.
     """
     match target.transport:
         case Transport.UDP:
@@ -155,8 +154,8 @@ async def _handshake(stream: trio.SocketStream, target: Target, tls: ssl.SSLCont
     return encrypted
 
 
-def _unknown(target: Target, error: OSError) -> ConfigError:
-    return ConfigError(str(target), _say(error), "check the name")
+def _unknown(target: Target, error: OSError) -> DeliveryError:
+    return DeliveryError("unknown-host", retriable=True, detail=f"{target}: {_say(error)}")
 
 
 def _lost(error: BaseException) -> DeliveryError:

@@ -108,7 +108,7 @@ async def stream_syslog(
         report: called now and then with what was sent so far.
 
     Raises:
-        ConfigError: the target's name isn't known, or the layout carries none of the events asked for.
+        ConfigError: the layout carries none of the events asked for.
         DeliveryError: the receiver couldn't be reached, went away, or took nothing for a minute.
     """
     framing = Framing.UNDECIDED if target.transport is Transport.UDP else framing

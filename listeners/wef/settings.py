@@ -231,7 +231,7 @@ class WefSettings(HttpSettings):
             raise ValueError(f"two subscriptions are named {', '.join(twice)}; give each its own name, which is its place in the clients' bookmarks")
         unknown = sorted({name for endpoint in self.endpoints for name in endpoint.subscriptions} - set(names))
         if unknown:
-            raise ValueError(f"an endpoint offers {', '.join(unknown)}, which is no [[listeners.wef.subscriptions]] name")
+            raise ValueError(f"an endpoint offers {', '.join(unknown)}, which is no subscription; name those of [[listeners.wef.subscriptions]]")
         return self
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,9 +14,12 @@ import pytest
 from gateway import VERSION
 from gateway.cli import main
 from gateway.exit_code import ExitCode
-from pipeline.errors import ConfigError, SpoolError
+from pipeline.errors import ConfigError, DeliveryError, SpoolError
 
 ROOT = Path(__file__).parents[2]
+
+FORM = re.compile(r"tidegate: [^:\n]+.*: .+; .+\n")
+"""what: why; what to do."""
 
 COMMANDS = [["run"], ["check"], ["explain"], ["replay"], ["simulate", "syslog"], ["spool", "status"], ["spool", "forget"]]
 
@@ -44,15 +49,46 @@ def test_version_names_what_it_is_made_of(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [(["rnu"], "rnu"), (["run", "--confg", "x"], "--confg"), (["spool", "forget"], "NAME"), (["spool", "repair"], "repair")],
-    ids=["an unknown command", "an unknown option", "a missing argument", "an unknown command of a group"],
+    [
+        (["rnu"], "rnu"),
+        (["run", "--confg", "x"], "--confg"),
+        (["spool", "forget"], "NAME"),
+        (["spool", "repair"], "repair"),
+        (["run", "--set", "name"], "name"),
+        (["check", "--set", "=x"], "--set"),
+        (["simulate", "syslog", "--target", "http://x"], "http://x"),
+        (["simulate", "syslog", "--rate", "-1"], "--rate"),
+    ],
+    ids=" ".join,
 )
 def test_usage(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == ExitCode.USAGE
     line = capsys.readouterr().err
-    assert line.startswith("tidegate: ")
-    assert line.count("\n") == 1
+    assert FORM.fullmatch(line)
     assert word in line
+
+
+@pytest.mark.parametrize("arguments", [[], ["spool"], ["simulate"]], ids=["tidegate", "spool", "simulate"])
+def test_a_group_alone_is_its_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert "Usage: tidegate" in captured.out + captured.err
+    assert "tidegate: " not in captured.err
+
+
+def test_an_engine_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TIDEGATE_ENGINE", "quick")
+    assert main(["--version"]) == ExitCode.CONFIG
+    assert FORM.fullmatch(capsys.readouterr().err)
+
+
+def test_a_check_says_what_makes_a_configuration_unusable_in_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "g.toml"
+    path.write_text('[gateway]\nnmae = "x"\n[lisetners]\n')
+    assert main(["check", "--json", "--config", str(path)]) == ExitCode.CONFIG
+    captured = capsys.readouterr()
+    assert [(found["level"], found["why"]) for found in json.loads(captured.out)] == [("error", "unknown key")] * 2
+    assert len(captured.err.splitlines()) == 2
 
 
 @pytest.mark.parametrize("command", [["run"], ["check"], ["spool", "status"], ["spool", "forget", "x"]], ids=" ".join)
@@ -67,11 +103,14 @@ def test_an_unusable_configuration(command: list[str], tmp_path: Path, capsys: p
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
+NO_RECEIVER = "see that the receiver is there and takes this"
+
 #   raised                                                                            exit code            lines
 ERRORS = [
     (ConfigError("a", "b", "c"),                                                      ExitCode.CONFIG,      ["tidegate: a: b; c"]),
     (SpoolError("a", "b"),                                                            ExitCode.FAILED,      ["tidegate: a: b"]),
-    (FileNotFoundError(2, "No such file or directory", "x.txt"),                      ExitCode.FAILED,      ["tidegate: x.txt: No such file or directory"]),
+    (FileNotFoundError(2, "none", "x.txt"),                                           ExitCode.FAILED,      ["tidegate: x.txt: none; check the name"]),
+    (DeliveryError("refused", retriable=True, detail="x: no"),                        ExitCode.FAILED,      [f"tidegate: x: no; {NO_RECEIVER}"]),
     (ExceptionGroup("", [ConfigError("a", "b"), ExceptionGroup("", [OSError("c")])]), ExitCode.CONFIG,      ["tidegate: a: b", "tidegate: c"]),
     (KeyboardInterrupt(),                                                             ExitCode.INTERRUPTED, []),
     (BaseExceptionGroup("", [KeyboardInterrupt()]),                                   ExitCode.INTERRUPTED, []),

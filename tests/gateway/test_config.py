@@ -182,6 +182,7 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "words"), [case[:2] for case in REFUSED], ids=[case[2] for case in REFUSED])
 def test_refused_values(tmp_path: Path, text: str, words: list[str]) -> None:
     (line,) = problems(tmp_path, GATEWAY + text)
+    assert re.fullmatch(r"[^:]+: .+; .+|.+ did you mean .+", line), "what: why; what to do"
     for word in words:
         assert word in line
 

@@ -94,10 +94,10 @@ def test_events_of_a_log_are_sent_as_they_are(tmp_path: Path, capsys: pytest.Cap
         (["--rate", "fast"], 2),
         (["--duration", "soon"], 2),
         (["--noise", "2"], 2),
-        (["--target", "http://x"], 78),
+        (["--target", "http://x"], 2),
         (["--from", "/nonexistent.evtx"], 78),
         (["--target", "tls://127.0.0.1:1", "--ca", "/nonexistent.pem"], 78),
-        (["--target", "udp://no-such-host.invalid:1"], 78),
+        (["--target", "udp://no-such-host.invalid:1"], 1),
     ],
 )
 def test_what_is_wrong_is_said_with_its_code(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
