@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from gateway.replay_files import SNIFFED, STDIN, Found, Kind, Unreadable, find_files, sniff
+from gateway.replay_files import SNIFFED, STDIN, Found, Kind, Unreadable, find_files, say_unknown, sniff
 from gateway.replay_readers import Reading, Refused, read_messages
 from kernel import Engine
 from listeners.evtx import Damage
@@ -154,7 +154,7 @@ class Replay:
                 kind, encoding = sniff(head, found.path.name, named=found.named)
                 if kind is Kind.UNKNOWN:
                     self._advance(max(0, found.size - len(head)))
-                    yield Unreadable(found.path, "no EVTX, event XML, JSON or syslog in it")
+                    yield Unreadable(found.path, say_unknown(head))
                     return
                 self.summary.files += 1
                 origin = partial(self._origin, str(found.path))

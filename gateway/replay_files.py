@@ -54,6 +54,17 @@ NAMES: Final = {
     ".jsonl": Kind.LINES,
 }
 
+FOREIGN: Final = (
+    (0, b"\x1f\x8b", "it is compressed (gzip): unpack it first"),
+    (0, b"PK\x03\x04", "it is an archive (ZIP): unpack it first"),
+    (0, b"7z\xbc\xaf\x27\x1c", "it is an archive (7z): unpack it first"),
+    (0, b"\xfd7zXZ\x00", "it is compressed (xz): unpack it first"),
+    (0, b"BZh", "it is compressed (bzip2): unpack it first"),
+    (0, b"\x28\xb5\x2f\xfd", "it is compressed (zstd): unpack it first"),
+    (4, b"LfLe", "it is an event log from before Windows Vista (.evt), which has none of these events"),
+)
+"""(offset, signature, what to do about it) of files that people do have, and that hold no text."""
+
 _XML: Final = re.compile(r"\s*<(?:\?xml\s|!--|(?:[A-Za-z_][A-Za-z0-9_.-]*:)?Events?[\s/>])")
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _UNMARKED: Final = ((re.compile(rb"(?:[\t\n\r\x20-\x7e]\x00){4}"), "utf-16-le"), (re.compile(rb"(?:\x00[\t\n\r\x20-\x7e]){4}"), "utf-16-be"))
@@ -124,6 +135,8 @@ def sniff(head: bytes, name: str, *, named: bool) -> tuple[Kind, str]:
     """(kind, character encoding) of a file by its first SNIFFED octets and its name."""
     if head.startswith(FILE_MAGIC) or head[HEADER_BLOCK:SNIFFED] == CHUNK_MAGIC:
         return Kind.EVTX, ""
+    if any(head.startswith(signature, at) for at, signature, _ in FOREIGN):
+        return Kind.UNKNOWN, ""
     encoding = _encoding(head)
     suffix = NAMES.get(Path(name).suffix.lower(), Kind.UNKNOWN)
     text = head.decode(encoding, "replace") if encoding else ""
@@ -134,6 +147,11 @@ def sniff(head: bytes, name: str, *, named: bool) -> tuple[Kind, str]:
         empty = not text.strip()
         kind = suffix if empty and suffix is not Kind.UNKNOWN else Kind.LINES if named else Kind.UNKNOWN
     return kind, encoding
+
+
+def say_unknown(head: bytes) -> str:
+    """Why nothing is read of a file of unknown kind, by its first octets."""
+    return next((reason for at, signature, reason in FOREIGN if head.startswith(signature, at)), "no EVTX, event XML, JSON or syslog in it")
 
 
 def _text_kind(text: str) -> Kind:

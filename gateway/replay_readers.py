@@ -1,7 +1,7 @@
 """Readers of a replay: from an open file of a known kind to Frames, never more than a few messages in memory.
 
-A line of NDJSON that wraps event XML, `{"xml": "<Event ..."}`, is unwrapped: the message is the XML. Everything else goes on as it
-stands, for the normalizer to judge.
+An object that wraps event XML, `{"xml": "<Event ..."}`, a line of NDJSON or one of an array, is unwrapped: the message is the XML.
+Everything else goes on as it stands, for the normalizer to judge.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wire.document_split import Split, scan_events, scan_objects
 from wire.syslog_framing import scanner
 
 MAX_EVENT: Final = 256 << 10
-MAX_LINE: Final = 1 << 20  # an event of 256 KiB escaped in JSON, with what stands around it
+MAX_LINE: Final = 1 << 20  # also of an object: an event of 256 KiB escaped in JSON, with what stands around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def read_messages(file: Readable, head: bytes, kind: Kind, encoding: str, origin
         case Kind.EVTX:
             yield from read_evtx(Joined(head, file), origin, salvage=salvage)
         case Kind.XML:
-            yield from _read_document(read_text(file, head, encoding), scan_events, origin)
+            yield from _read_document(read_text(file, head, encoding), scan_events, MAX_EVENT, origin)
         case Kind.ARRAY:
-            yield from _read_document(read_text(file, head, encoding), scan_objects, origin)
+            yield from _read_document(read_text(file, head, encoding), scan_objects, MAX_LINE, origin)
         case _:
             yield from _read_lines(read_text(file, head, encoding), origin, engine)
 
@@ -75,17 +75,17 @@ class Joined:
         return taken + self._file.read(size - len(taken)) if len(taken) < size else taken
 
 
-def _read_document(pieces: Iterable[bytes], scan: Callable[..., Split], origin: Callable[[], Origin]) -> Iterator[Reading]:
+def _read_document(pieces: Iterable[bytes], scan: Callable[..., Split], max_event: int, origin: Callable[[], Origin]) -> Iterator[Reading]:
     buffer, offset, stray, first, passing = b"", 0, 0, -1, (0, False)
     for piece in chain(pieces, (None,)):
         buffer += piece or b""
-        split = scan(buffer, MAX_EVENT, last=piece is None, passing=passing)
+        split = scan(buffer, max_event, last=piece is None, passing=passing)
         passing = split.passing
         if split.stray and first < 0:
             first = offset
         stray += split.stray
         if split.spans:
-            yield Frames(buffer, split.spans, origin())
+            yield unwrap(Frames(buffer, split.spans, origin()))
         buffer, offset = buffer[split.consumed :], offset + split.consumed
     if stray:
         yield Damage("stray-octets", max(first, 0), f"{stray} octets between events belong to none")

@@ -14,6 +14,7 @@ and its place in the file is known. What the library can't be given whole, `wire
     chunk-unreadable   its records
     record-header      that record and those behind it in the chunk, which only `salvage` searches for
     record-unreadable  that record
+    record-torn        perhaps a part of that record: what there is of it is read
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator
     for record, outcome in zip(chunk.records, outcomes, strict=False):
         if not isinstance(outcome, bytes):
             yield Damage("record-unreadable", at + record.start, f"record {record.record_id}: {outcome}")
+        elif record.torn:
+            yield Damage("record-torn", at + record.start, f"record {record.record_id} doesn't end with its size: what was read of it may be wrong")
 
 
 def _render(chunk: Chunk) -> list[bytes | str]:

@@ -74,11 +74,15 @@ class FileHeader:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A whole record: where it is in its chunk, and its identifier (EventRecordID of a log that was never copied)."""
+    """A record: where it is in its chunk, and its identifier (EventRecordID of a log that was never copied).
+
+    torn: its two sizes differ, so what stands at its end isn't its end: the log was copied while it was written, or lost a page.
+    """
 
     start: int
     end: int
     record_id: int
+    torn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +200,14 @@ def _record_at(octets: bytes, at: int, end: int) -> Record | None:
         return None
     magic, size, record_id, _ = RECORD_HEADER.unpack_from(octets, at)
     whole = magic == RECORD_MAGIC and MIN_RECORD <= size <= end - at and record_id != FILLER_ID
-    return Record(at, at + size, record_id) if whole else None
+    return Record(at, at + size, record_id, SIZE.unpack_from(octets, at + size - SIZE.size)[0] != size) if whole else None
 
 
 def _next_record(octets: bytes, at: int, end: int, after_id: int) -> Record | None:
     """The next signature that a record stands behind: both its sizes agree, and its identifier is higher than the last."""
     while (at := octets.find(RECORD_MAGIC, at, end)) >= 0:
         record = _record_at(octets, at, end)
-        if record is not None and record.record_id > after_id and SIZE.unpack_from(octets, record.end - 4)[0] == record.end - at:
+        if record is not None and record.record_id > after_id and not record.torn:
             return record
         at += 1
     return None

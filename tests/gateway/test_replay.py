@@ -51,6 +51,7 @@ WRITERS: dict[str, Callable[[], bytes]] = {
     "utf-16-without-mark.xml": lambda: ("<Events>" + b"".join(XML).decode() + "</Events>").encode("utf-16-le"),
     "utf-8-with-mark.xml": lambda: b"\xef\xbb\xbf" + b"\n".join(XML),
     "wrapping.ndjson": lambda: b"".join(orjson.dumps({"path": "x", "xml": text.decode()}) + b"\n" for text in XML),
+    "wrapping.json": lambda: orjson.dumps([{"path": "x", "xml": text.decode()} for text in XML], option=orjson.OPT_INDENT_2),
     "events.jsonl": lambda: b"\n".join(BY_NAME["nxlog-json"].encode_event(event) for event in EVENTS),
     "array.json": lambda: b"[\n" + b",\n".join(BY_NAME["winlogbeat-json"].encode_event(event) for event in EVENTS) + b"\n]\n",
     "printed.json": lambda: orjson.dumps([orjson.loads(BY_NAME["winlogbeat-json"].encode_event(event)) for event in EVENTS], option=orjson.OPT_INDENT_2),
@@ -163,6 +164,23 @@ def test_unknown_binary_is_named_and_passed_over(tmp_path: Path) -> None:
     _, summary, [line] = replay(tmp_path)
     assert str(tmp_path / "a.bin") in line
     assert (summary.files, summary.skipped, summary.failed) == (1, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "said"),
+    [
+        ("a.xml.gz", b"\x1f\x8b\x08\x00", "gzip"),
+        ("a.evtx", b"PK\x03\x04\x14\x00", "ZIP"),
+        ("a.log", b"BZh91AY&SY", "bzip2"),
+        ("a.evt", b"\x30\x00\x00\x00LfLe\x01", ".evt"),
+    ],
+)
+def test_packed_file_is_passed_over_and_what_to_do_is_said(name: str, head: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(head + bytes(100))
+    for path in (tmp_path, tmp_path / name):
+        _, summary, [line] = replay(path)
+        assert said in line
+        assert (summary.files, summary.skipped, summary.failed) == (0, 1, True)
 
 
 def test_prose_in_a_folder_is_passed_over_and_by_name_rejected(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from support.evtx_writer import (
     change_record_text,
     close_name_chain_to_a_ring,
     records_of,
+    tear_record,
     wipe_chunk,
     write_evtx,
     zero_record_size,
@@ -93,6 +94,7 @@ def test_unused_chunks_are_no_damage() -> None:
         ("file-checksum", 0),
         ("record-header", 38),
         ("record-unreadable", 1),
+        ("record-torn", 0),
     ],
 )
 def test_damage_is_said_once_and_costs_no_more_than_it_must(rule: str, lost: int) -> None:
@@ -131,6 +133,11 @@ def test_salvage_finds_the_records_behind_a_broken_one() -> None:
     assert [damage.rule for damage in damages] == ["record-header", "record-header"]
     lost = {facts(EVENTS[2]), facts(EVENTS[30])}
     assert [facts(event) for event in events] == [facts(event) for event in EVENTS if facts(event) not in lost]
+
+
+def test_torn_record_that_cannot_be_read_is_said_once() -> None:
+    _, damages = read(tear_record(break_binary_xml(WHOLE, 5), 5))
+    assert [damage.rule for damage in damages if damage.rule != "chunk-checksum"] == ["record-unreadable"]
 
 
 def test_checksums_that_were_never_kept_are_no_damage() -> None:

@@ -288,6 +288,12 @@ def break_binary_xml(octets: bytes, record: int, chunk: int = 0) -> bytes:
     return _patched(octets, records_of(octets, chunk)[record] + 24, b"\xff")
 
 
+def tear_record(octets: bytes, record: int, chunk: int = 0) -> bytes:
+    """Zero a record's closing size, as where the page that holds its end was never written."""
+    at = records_of(octets, chunk)[record]
+    return _patched(octets, at + struct.unpack_from("<I", octets, at + 4)[0] - 4, bytes(4))
+
+
 def close_name_chain_to_a_ring(octets: bytes, chunk: int = 0) -> bytes:
     """Make every name node of the chunk its own successor."""
     base, broken = FIRST_CHUNK + chunk * CHUNK, octets
@@ -305,5 +311,6 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "file-checksum": break_file_checksum,
     "record-header": lambda octets: zero_record_size(octets, 2),
     "record-unreadable": lambda octets: break_binary_xml(octets, 2),
+    "record-torn": lambda octets: tear_record(octets, 2),
     "chunk-truncated": lambda octets: octets[: len(octets) - 30_000],
 }
