@@ -63,9 +63,10 @@ class TlsChannel:
         self._sock: Final = sock
         self._wants_write = False
         self._failure: OSError | None = None
+        self._ended = False
 
     async def readable(self) -> None:
-        if self._failure is not None or self._sock.pending():
+        if self._ended or self._failure is not None or self._sock.pending():
             await trio.lowlevel.checkpoint()
         elif self._wants_write:  # a peer may change keys at any time, and OpenSSL answers before it reads on (RFC 8446 section 4.6.3)
             await trio.lowlevel.wait_writable(self._sock)
@@ -74,21 +75,22 @@ class TlsChannel:
 
     def take(self, most: int) -> bytes | None:
         records, octets = list[bytes](), 0
-        while octets < most:
+        while octets < most and not self._ended:
             try:
                 record = self._record()
-            except OSError as error:  # what was read before it comes first
+            except OSError as error:
                 self._failure = error
                 break
-            if not record:
-                if record == b"" and not records:
-                    return b""
+            if record is None:
                 break
+            self._ended = not record
             records.append(record)
             octets += len(record)
-        if not records and self._failure is not None:
+        if octets:  # what was read before the end, or before the failure, comes first
+            return b"".join(records)
+        if self._failure is not None:
             raise self._failure
-        return b"".join(records) if records else None
+        return b"" if self._ended else None
 
     def _record(self) -> bytes | None:
         """The text of one TLS record, b"" at the end of the stream (with or without close_notify), None when there is none just now."""

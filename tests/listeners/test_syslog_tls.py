@@ -105,6 +105,45 @@ async def test_an_orderly_close_is_answered(folder: Path, authority: trustme.CA)
         assert await listener.intake.arrived(1) == [b"<1>ab"]
 
 
+class Joined(trio.abc.Stream):
+    """A stream whose `number` writes after `hold` leave as one."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream, self._held, self._left = stream, b"", 0
+
+    def hold(self, number: int) -> None:
+        self._left = number
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._held, self._left = self._held + data, self._left - 1
+        if self._left <= 0:
+            await self._stream.send_all(self._held)
+            self._held = b""
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def test_a_close_that_comes_with_the_last_message_is_answered(folder: Path, authority: trustme.CA) -> None:
+    async with listening(tls(folder)) as listener:
+        joined = Joined(await connect(listener))
+        secured = trio.SSLStream(joined, client(authority), server_hostname="localhost", https_compatible=False)
+        await secured.do_handshake()
+        joined.hold(2)
+        await secured.send_all(b"5 <1>ab")
+        with trio.fail_after(PATIENCE):
+            bare, _rest = await secured.unwrap()
+            assert await bare.receive_some() == b""
+        assert await listener.intake.arrived(1) == [b"<1>ab"]
+        await joined.aclose()
+
+
 async def test_a_sender_is_sent_nothing_it_would_have_to_read(folder: Path, authority: trustme.CA) -> None:
     async with listening(tls(folder)) as listener:
         bare = await connect(listener)
