@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from wire.syslog_header import BSD_TIMESTAMP, ISO_TIMESTAMP, parse_header
+from wire.syslog_header import BSD_TIMESTAMP, ISO_TIMESTAMP, SNARE_HOST, parse_header
 from wire.syslog_payload import ALWAYS, CIM_LINE, DATE_LINE, FLAT_DATE
 
 
@@ -51,7 +51,7 @@ class Line(Enum):
 LINE: Final = re.compile(
     rb"(?P<pri><[0-9]{1,3}>)"
     rb"|(?P<opening>RsaSA[ \t\r\x00]{0,8}\Z|" + DATE_LINE + rb"|" + CIM_LINE + rb"|<\?xml[^<>]{0,256}>[ \t\r\x00]{0,8}\Z)"
-    rb"|(?P<payload>" + ALWAYS + rb"|" + FLAT_DATE + rb")"
+    rb"|(?P<payload>" + ALWAYS + rb"|" + FLAT_DATE + rb"|" + SNARE_HOST.pattern + rb")"
     rb"|(?P<key>(?:EventCode|Logfile|SourceName|LogName|TimeGenerated|ComputerName)=)"
     rb"|(?!Message=)(?P<pair>[A-Za-z]{2,32}=)"
     rb"|(?P<stamp>(?i:" + BSD_TIMESTAMP.pattern + rb")|" + ISO_TIMESTAMP.pattern + rb")"

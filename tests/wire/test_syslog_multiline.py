@@ -23,6 +23,7 @@ SPLUNK_REORDERED = b"TimeGenerated=20210310132717.784882-000\nEventCode=4776\nLo
 CLASSIC = (
     b"03/12/2021 10:48:14 AM\nLogName=Security\nEventCode=4726\nRecordNumber=12\nMessage=A user account was deleted.\n\nSubject:\n\tSecurity ID:\t\tS-1-5-18"
 )
+WMI = b"20210312104814.000000\nCategory=13824\nComputerName=dc01\nEventCode=4726\nLogfile=Security\nMessage=A user account was deleted.\n\nSubject:"
 XML = b"<Event xmlns='x'>\n  <System>\n    <EventID>4726</EventID>\n  </System>\n  <EventData>\n<Data Name='a'>x</Data></EventData>\n</Event>"
 JSON = b'{\n  "EventID": 4726,\n  "data": {\n    "a": "b"\n  }\n}'
 HEADER = b"<13>Feb 11 00:00:00 dc01 "
@@ -38,6 +39,9 @@ STREAMS = {
     "classic Splunk": [CLASSIC, CLASSIC],
     "classic Splunk behind a header": [HEADER + CLASSIC, HEADER + CLASSIC],
     "classic Splunk without its date": [CLASSIC[23:], CLASSIC[23:]],
+    "classic Splunk on one line each": [CLASSIC.replace(b"\n", b" "), CLASSIC.replace(b"\n", b" ")],
+    "WMI's blocks": [WMI, WMI],
+    "Snare without a header": [b"dc01\tMSWinEventLog\t1\tSecurity", b"dc02\tMSWinEventLog\t1\tSystem"],
     "printed event XML": [XML, XML],
     "event XML below its declaration": [b'<?xml version="1.0"?>\n' + XML, XML],
     "printed JSON": [JSON, JSON],
