@@ -37,6 +37,8 @@ FIXES: Final[dict[tuple[str, str], str]] = {
     ("message-not-last", ""): "move Message= to the end of the template: its text may hold anything, so nothing can be found behind it",
     ("wrong-field-count", "rsa"): "write the nine fields, RsaSA first, each on its own line or separated as the RSA template does",
     ("wrong-field-count", "snare"): "keep Snare's TABs: a relay that turns them into spaces (rsyslog's escape of control characters) has to be told not to",
+    ("separators", "snare"): "keep Snare's TABs, or have the relay write #011 for them: blanks for TABs leave no fields to tell apart",
+    ("separators", "splunk-classic"): "keep the line breaks: tell the relay not to rewrite messages of several lines",
     ("missing-header", "qradar"): "put a syslog header before AgentDevice=: <PRI>, date and host",
     ("separators", "qradar"): "separate the keys with TAB",
     ("separators", "splunk"): "end each key with CRLF, and tell relays not to rewrite it",
