@@ -8,7 +8,7 @@ a file is kept beyond the messages being read, but the uids are: 16 octets of ea
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 import time
 from collections import Counter
@@ -23,10 +23,8 @@ from gateway.replay_files import SNIFFED, STDIN, Found, Kind, Unreadable, find_f
 from gateway.replay_readers import Reading, Refused, read_messages
 from kernel import Engine
 from listeners.evtx import Damage
-from pipeline.errors import ConfigError
 from pipeline.model import Batch, Frames, Origin, Transport
 
-STDOUT: Final = Path("-")
 MAX_LINES_PER_FILE: Final = 100
 
 
@@ -210,39 +208,12 @@ class Counted:
 @contextmanager
 def _open(found: Found) -> Iterator[BinaryIO]:
     if found.path == STDIN:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
         yield sys.stdin.buffer
     else:
         with found.path.open("rb") as file:
             yield file
-
-
-@contextmanager
-def open_output(path: Path) -> Iterator[BinaryIO]:
-    """Where records go: standard output, or a file that takes its name once it is complete, so that nobody ever reads half of it.
-
-    What isn't a regular file (a pipe, /dev/null) is written as it is.
-
-    Raises:
-        ConfigError: it can't be written.
-    """
-    if path == STDOUT:
-        yield sys.stdout.buffer
-        return
-    try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as special:
-                yield special
-            return
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-        file = draft.open("wb")
-    except OSError as error:
-        raise ConfigError(f"--output {path}", error.strerror or str(error), "name a file in a folder that may be written") from error
-    try:
-        with file:
-            yield file
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def gather(paths: Sequence[Path]) -> tuple[list[Found | Unreadable], int]:

@@ -7,6 +7,7 @@ imports what it needs when it runs: `tidegate --help` has to be quick. A reader 
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from gateway.cli.application import application
 
+    if sys.stderr is None:  # closed by whoever started this: what there is to say goes nowhere, least of all to stdout
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
     try:
         code = application()(args=None if arguments is None else list(arguments), prog_name="tidegate", standalone_mode=False)
     except Exit as stop:

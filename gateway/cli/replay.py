@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,14 +35,16 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
 ) -> int:
     """Turn files of Windows events into OCSF records, one JSON object a line; a reconciled summary goes to standard error."""
-    from gateway.replay import STDOUT, Replay, gather, open_output
+    from gateway.replay import Replay, gather
+    from gateway.replay_output import STDOUT, open_output
     from gateway.replay_report import encode_summary, render_summary
     from normalizers.normalizer import Normalizer
     from pipeline.log import escape_text
 
     normalizer = Normalizer(profile, keep_all=keep is Keep.ALL)
     files, octets = gather(paths)
-    with _progress(octets, shown=sys.stderr.isatty() and not (output == STDOUT and sys.stdout.isatty())) as (tell, advance), open_output(output) as out:
+    to_terminal = output == STDOUT and sys.stdout is not None and sys.stdout.isatty()
+    with _cleaned_up(), _progress(octets, shown=sys.stderr.isatty() and not to_terminal) as (tell, advance), open_output(output, files) as out:
         run = Replay(normalizer, out, tell=lambda line: tell(f"tidegate: {escape_text(line)}"), advance=advance, engine=engine, salvage=salvage)
         summary = run.run(files)
     sys.stderr.write(encode_summary(summary) if as_json else render_summary(summary))
@@ -64,6 +67,16 @@ def _progress(octets: int, *, shown: bool) -> Iterator[tuple[Callable[[str], Non
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("replay", total=octets or None)
         yield console.print, lambda done: progress.advance(task, done)
+
+
+@contextmanager
+def _cleaned_up() -> Iterator[None]:
+    """SIGTERM ends a replay as Ctrl-C does: nothing half-written stays behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _forget_stdout() -> None:

@@ -288,6 +288,68 @@ def test_command_writes_a_file_at_once_or_not_at_all(tmp_path: Path, capsys: pyt
     assert f"received {len(EVENTS)} = normalized {WANTED.total()} + duplicate 0 + filtered {NOISE.total()} + rejected 0 + control 0" in summary
 
 
+def test_command_never_writes_over_what_it_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, link = tmp_path / "own.evtx", tmp_path / "link"
+    log.write_bytes(SOURCES["own.evtx"])
+    link.symlink_to(log)
+    for paths, output in (([log], log), ([tmp_path], log), ([log], link)):
+        assert main(["replay", *map(str, paths), "--output", str(output)]) == 78
+        assert "files to be read" in capsys.readouterr().err
+    assert log.read_bytes() == SOURCES["own.evtx"]
+
+
+def test_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "own.evtx").write_bytes(SOURCES["own.evtx"])
+    (tmp_path / "link").symlink_to("target")
+    assert main(["replay", str(tmp_path / "own.evtx"), "--output", str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "target").read_bytes().splitlines()) == WANTED.total()
+
+
+def test_ring_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    assert main(["replay", str(tmp_path / "a"), "--output", str(tmp_path / "b")]) == 78
+
+
+@pytest.mark.parametrize("link", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_own_descriptor_is_written_to_and_never_replaced(link: str, tmp_path: Path) -> None:
+    (tmp_path / "own.evtx").write_bytes(SOURCES["own.evtx"])
+    (tmp_path / "name").symlink_to(link)  # not the real one: what would be replaced is ours
+    with (tmp_path / "out").open("ab") as out:
+        out.write(b"before\n")
+        out.flush()
+        command = [sys.executable, "-m", "gateway", "replay", str(tmp_path / "own.evtx"), "--output", str(tmp_path / "name")]
+        assert subprocess.run(command, stdout=out, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2], check=False).returncode == 0
+    assert (tmp_path / "name").is_symlink()
+    assert len((tmp_path / "out").read_bytes().splitlines()) == 1 + WANTED.total()
+
+
+def test_terminated_run_leaves_nothing_half_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless")
+    command = [sys.executable, "-m", "gateway", "replay", str(tmp_path / "endless"), "--output", str(tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+        with (tmp_path / "endless").open("wb"):  # returns once the replay reads from it, its draft being there
+            assert list(tmp_path.glob(".out.*"))
+            process.terminate()
+            assert process.wait() == 130
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize(("closing", "code", "said"), [("<&-", 1, "standard input is closed"), (">&-", 78, "standard output: is closed"), ("2>&-", 0, "")])
+def test_closed_standard_stream_is_no_traceback(closing: str, code: int, said: str, tmp_path: Path) -> None:
+    (tmp_path / "own.evtx").write_bytes(SOURCES["own.evtx"])
+    path = "-" if closing == "<&-" else str(tmp_path / "own.evtx")
+    command = ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-m", "gateway", "replay", path]
+    run = subprocess.run(command, capture_output=True, cwd=Path(__file__).parents[2], check=False)
+    assert run.returncode == code
+    assert said in run.stderr.decode()
+    assert b"Traceback" not in run.stderr
+    assert len(run.stdout.splitlines()) == (WANTED.total() if closing == "2>&-" else 0)
+
+
 def test_command_keeps_all_and_summarizes_as_json(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     (tmp_path / "own.evtx").write_bytes(SOURCES["own.evtx"])
     assert main(["replay", str(tmp_path), "--keep", "all", "--json"]) == 0
@@ -306,6 +368,7 @@ def test_command_keeps_all_and_summarizes_as_json(tmp_path: Path, capfdbinary: p
         (["/nonexistent", "--engine", "other"], 2),
         (["/nonexistent", "--profile", "none-such"], 78),
         (["/nonexistent", "--output", "/nonexistent/out"], 78),
+        (["/nonexistent", "--output", "/proc/self/fd/999"], 78),
     ],
 )
 def test_command_says_what_is_wrong(arguments: list[str], code: int) -> None:
