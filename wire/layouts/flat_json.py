@@ -90,7 +90,9 @@ MEMBERS: Final = Members(
     spelling=_spelling,
 )
 
-_STARTS: Final = re.compile(rb'"(?:event[_ ]?id|event[_ ]?code)"\s{0,8}:|"Id"\s{0,8}:.{0,65536}"(?:ProviderName|LogName)"\s{0,8}:', re.IGNORECASE | re.DOTALL)
+_STARTS: Final = re.compile(rb'"(?:event[_ ]?id|event[_ ]?code)"\s{0,8}:', re.IGNORECASE)
+_RECORD_ID: Final = re.compile(rb'"Id"\s{0,8}:')
+_RECORD_LOG: Final = re.compile(rb'"(?:ProviderName|LogName)"\s{0,8}:')
 _IDS: Final = frozenset({"eventid", "eventcode"})
 _SYSTEM: Final = frozenset({"system"})
 _OF_RECORDS: Final = frozenset({"providername", "logname"})
@@ -100,7 +102,11 @@ _ATTRIBUTE: Final = re.compile(r"(?:.*\.)?(?:#attributes\..*|xmlns)")
 
 
 def starts(payload: bytes) -> bool:
-    return payload[:1] == b"{" and _STARTS.search(payload, 0, PREFIX_OCTETS) is not None
+    if payload[:1] != b"{":
+        return False
+    if _STARTS.search(payload, 0, PREFIX_OCTETS):
+        return True
+    return _RECORD_ID.search(payload, 0, PREFIX_OCTETS) is not None and _RECORD_LOG.search(payload, 0, PREFIX_OCTETS) is not None
 
 
 def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:

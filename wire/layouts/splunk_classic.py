@@ -80,11 +80,11 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     if "#012" in text[:PREFIX_OCTETS].partition("Message=")[0]:
         text, repairs = _ESCAPED.sub(lambda found: _CONTROLS[found[1]], text), (*repairs, "separators")
     head, message, rest = text.partition(" Message=")
-    if message and "\n" not in head:
-        text, repairs = f"{_FLAT_KEY.sub(chr(10), head)}\nMessage={rest}", (*repairs, "separators")
+    if "\n" not in head.rstrip("\n"):
+        text, repairs = _FLAT_KEY.sub("\n", head) + (f"\nMessage={rest}" if message else ""), (*repairs, "separators")
     fields: dict[str, str] = {}
     at = 0
-    if _DATE.match(payload):
+    if _DATE.match(payload) and "\n" in text:
         at = text.index("\n") + 1
         fields["time_text"] = text[:at]
     for _ in range(MAX_KEYS):

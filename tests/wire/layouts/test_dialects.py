@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import MessageError
 from wire.event import WindowsEvent
+from wire.layouts import splunk_classic
 from wire.layouts.detect import detect
 from wire.layouts.layout import Mode, Reading
 from wire.providers import SECURITY_AUDITING
@@ -97,6 +102,17 @@ def test_strict_mode_refuses_them(message: str, rule: str) -> None:
     with pytest.raises(MessageError) as refused:
         read(message, Mode.STRICT)
     assert refused.value.rule == rule
+
+
+@given(st.lists(st.sampled_from(["03/15/2021 10:11:12 AM", "LogName=a", "EventCode=1", "User=", "Message=", " ", "#012", "\n", "\t", "x"]), max_size=12))
+def test_pieces_of_classic_blocks_are_read_or_refused(pieces: list[str]) -> None:
+    with contextlib.suppress(MessageError):
+        splunk_classic.LAYOUT.parse_event("".join(["03/15/2021 10:11:12 AM LogName=a EventCode=1 ", *pieces]).encode(), Reading())
+
+
+def test_a_flat_block_without_a_message_is_read() -> None:
+    event = read("03/15/2021 10:11:12 AM LogName=Security EventCode=4776 RecordNumber=7")
+    assert (event.channel, event.event_id, event.record_id) == ("Security", "4776", "7")
 
 
 def test_wmi_says_nothing_of_a_user_it_does_not_know() -> None:

@@ -241,6 +241,13 @@ def test_deep_objects_are_refused(piece: str) -> None:
     assert refused.value.rule == "json-too-deep"
 
 
+@pytest.mark.parametrize("piece", ['"Id":1,', '"Id":"LogName",', '"EventID" '])
+def test_what_is_no_event_is_told_in_linear_time(piece: str) -> None:
+    payload = ("{" + piece * (250_000 // len(piece))).encode()
+    for _ in range(20):  # quadratic work would take minutes
+        assert detect(payload) is None
+
+
 @pytest.mark.parametrize("piece", ['{"Name":"a","#text":"b"},', '{"records":[{"EventID":1}]},', '["a"],', '{"$":{"Name":"a"}},'])
 def test_large_documents_are_read_in_linear_time(piece: str) -> None:
     payload = ('{"EventID":4776,"Data":[' + piece * (200_000 // len(piece)) + "1]}").encode()
