@@ -167,18 +167,22 @@ def _check_header(path: Path) -> None:
 
 
 def _migrate(connection: apsw.Connection, path: Path) -> None:
-    version = connection.pragma("user_version")
-    if version > SCHEMA_VERSION:
-        if _is_flipped(version, connection.execute("SELECT schema FROM head").get):
-            raise SpoolDamagedError(f"spool {path}", "its header is damaged")
-        raise SpoolError(
-            f"spool {path}", f"a newer Tidegate wrote it (schema {version}, this one knows {SCHEMA_VERSION})", "run that version, or set another state_dir"
-        )
-    if version == 0:
+    _refuse_newer(connection, path)
+    if connection.pragma("user_version") == 0:
         with connection:
             connection.execute(TABLES + SOURCE_TABLES)
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
+
+
+def _refuse_newer(connection: apsw.Connection, path: Path) -> None:
+    version = connection.pragma("user_version")
+    if version <= SCHEMA_VERSION:
+        return
+    if _is_flipped(version, connection.execute("SELECT schema FROM head").get):
+        raise SpoolDamagedError(f"spool {path}", "its header is damaged")
+    why = f"a newer Tidegate wrote it (schema {version}, this one knows {SCHEMA_VERSION})"
+    raise SpoolError(f"spool {path}", why, "run that version, or set another state_dir")
 
 
 def _is_flipped(version: int, schema: object) -> bool:
@@ -193,12 +197,17 @@ def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
     """A connection that only reads.
 
     Raises:
-        SpoolError: there is no spool, or it can't be opened.
+        SpoolError: there is no spool, it can't be opened, or a newer Tidegate wrote it.
     """
     with translated(f"spool {path}"):
         try:
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
         except apsw.CantOpenError as error:
             raise SpoolError(f"spool {path}", "there is none, or it can't be read", "name the configuration of a gateway that has run") from error
-        connection.set_busy_timeout(BUSY_MS)
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            _refuse_newer(connection, path)
+        except BaseException:
+            connection.close()
+            raise
         return connection

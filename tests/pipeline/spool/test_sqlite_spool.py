@@ -358,6 +358,8 @@ def test_a_newer_schema_is_refused_and_left_alone(version: int, also: str, tmp_p
     with pytest.raises(SpoolError) as caught:
         spool_in(tmp_path)
     assert f"schema {version}" in caught.value.why
+    with pytest.raises(SpoolError, match="a newer Tidegate"):
+        read_status_of(tmp_path, now_ms=NOW, max_bytes=1, keep_removed_s=1.0)
     assert [path.name for path in tmp_path.glob("*damaged*")] == []
 
 
