@@ -10,23 +10,22 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-import apsw
 import trio
 
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject
 from pipeline.spool.cursors import Cursor, restore_cursors
-from pipeline.spool.database import FILE_NAME, open_reader, translated
-from pipeline.spool.ledger import DeadLetter, Ledger, Outcome, Standing, Work
-from pipeline.spool.lock import StateLock, lock_state
+from pipeline.spool.database import FILE_NAME, translated
+from pipeline.spool.files import OpenFiles, open_files
+from pipeline.spool.ledger import DeadLetter, Outcome, Standing, Work
 from pipeline.spool.row import Row
-from pipeline.spool.salvage import Salvaged, mark_damaged, open_ledger
+from pipeline.spool.salvage import mark_damaged
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
 from pipeline.spool.sources import SourceStatus, read_bookmarks, read_rejects, read_sources
 from pipeline.spool.spool import Blockade, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
@@ -68,55 +67,7 @@ def open_spool(
     Raises:
         SpoolError: another process holds the directory, the disk refuses, or a newer Tidegate wrote it. Never for damage.
     """
-    lock = lock_state(state_dir)
-    try:
-        ledger, salvaged = open_ledger(state_dir, settings, vfs)
-        reader = open_reader(state_dir / FILE_NAME, vfs)
-        inode = (state_dir / FILE_NAME).stat().st_ino
-    except BaseException:
-        lock.release()
-        raise
-    return SqliteSpool(OpenFiles(state_dir, lock, ledger, reader, inode, salvaged), settings, consumers, metrics, clock_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFiles:
-    """A state directory in use.
-
-    lock:            on it.
-    ledger, reader:  the connection that writes and the one that reads.
-    inode:           of the spool's file.
-    salvaged:        what had to be saved to open it.
-    """
-
-    state_dir: Path
-    lock: StateLock
-    ledger: Ledger
-    reader: apsw.Connection
-    inode: int
-    salvaged: Salvaged | None
-
-    def check_in_place(self) -> None:
-        """See that what is written can be found again: SQLite goes on writing to a file that was deleted.
-
-        Raises:
-            SpoolError: it was moved or deleted.
-        """
-        path = self.state_dir / FILE_NAME
-        try:
-            found = path.stat().st_ino
-        except FileNotFoundError:
-            found = None
-        except OSError as error:
-            raise SpoolError(f"spool {path}", error.strerror or str(error), "look at the disk and the permissions of [gateway] state_dir") from error
-        if found != self.inode:
-            raise SpoolError(f"spool {path}", "it was moved or deleted under the running gateway", "put it back, or start Tidegate again: it begins a new one")
-
-    def close(self) -> None:
-        """Let go of everything, the lock last."""
-        self.reader.close()
-        self.ledger.close()
-        self.lock.release()
+    return SqliteSpool(open_files(state_dir, settings, vfs), settings, consumers, metrics, clock_ms)
 
 
 class SqliteSpool:
