@@ -1,7 +1,8 @@
 """EVTX files: each chunk's events, rendered as event XML by the `evtx` library, and one line's worth of facts per damage.
 
 The library is given one chunk at a time, as a file of its own: so memory stays with one chunk, a damage ends nothing but itself,
-and its place in the file is known. What the library can't be given whole, `wire.evtx` mends first.
+and its place in the file is known. What the library can't be given whole, `wire.evtx` mends first; what it would expand without
+bound, `wire.evtx_expansion` finds, and it isn't given at all.
 
     rule               what is lost
     file-truncated     what isn't there
@@ -14,6 +15,7 @@ and its place in the file is known. What the library can't be given whole, `wire
     chunk-unreadable   its records
     record-header      that record and those behind it in the chunk, which only `salvage` searches for
     record-unreadable  that record
+    record-expansion   that record, whose binary XML, a few octets, means more text than 32 MiB together with those before it
     record-torn        perhaps a part of that record: what there is of it is read
 """
 
@@ -31,6 +33,7 @@ from evtx import PyEvtxParser
 from pipeline.errors import MessageError
 from pipeline.model import Frames, Origin
 from wire.evtx import CHUNK, FILLER_ID, HEADER_BLOCK, Chunk, FileHeader, encode_file_header, parse_file_header, repair_chunk, scan_chunk
+from wire.evtx_expansion import find_expanding
 
 DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
 REASON_LENGTH: Final = 200
@@ -87,29 +90,35 @@ def read_evtx(file: Readable, origin: Callable[[], Origin], *, salvage: bool = F
 
 def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator[Frames | Damage]:
     yield from (Damage(broken.rule, at + broken.start, broken.detail) for broken in chunk.breaks)
-    if not chunk.records:
+    refused = find_expanding(chunk.octets, chunk.records)
+    yield from (
+        Damage("record-expansion", at + record.start, f"record {record.record_id}: its binary XML is made to expand without bound") for record in refused
+    )
+    left_out = set(refused)
+    records = [record for record in chunk.records if record not in left_out]
+    if not records:
         return
-    outcomes = _render(chunk)
+    outcomes = _render(repair_chunk(chunk, refused))
     texts = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
     if texts:
         yield _frame(texts, origin())
-    if len(outcomes) < len(chunk.records):
+    if len(outcomes) < len(records):
         yield Damage(
             "chunk-unreadable",
             at,
-            f"{len(chunk.records) - len(texts)} records: {', '.join(str(outcome) for outcome in outcomes if not isinstance(outcome, bytes))}",
+            f"{len(records) - len(texts)} records: {', '.join(str(outcome) for outcome in outcomes if not isinstance(outcome, bytes))}",
         )
         return
-    for record, outcome in zip(chunk.records, outcomes, strict=False):
+    for record, outcome in zip(records, outcomes, strict=False):
         if not isinstance(outcome, bytes):
             yield Damage("record-unreadable", at + record.start, f"record {record.record_id}: {outcome}")
         elif record.torn:
             yield Damage("record-torn", at + record.start, f"record {record.record_id} doesn't end with its size: what was read of it may be wrong")
 
 
-def _render(chunk: Chunk) -> list[bytes | str]:
+def _render(chunk: bytes) -> list[bytes | str]:
     """What became of each record, in order: its event XML, or the library's reason; fewer where the library gave the chunk up."""
-    rendered = PyEvtxParser(io.BytesIO(encode_file_header(1) + repair_chunk(chunk)), number_of_threads=1, indent=False).records()
+    rendered = PyEvtxParser(io.BytesIO(encode_file_header(1) + chunk), number_of_threads=1, indent=False).records()
     outcomes: list[bytes | str] = []
     while True:
         try:

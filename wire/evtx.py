@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -153,8 +154,13 @@ def scan_chunk(octets: bytes, *, checksums: bool = True, salvage: bool = False) 
     return Chunk(octets, records, tuple(breaks))
 
 
-def repair_chunk(chunk: Chunk) -> bytes:
-    """CHUNK octets in which one can walk from record to record: signature mended, tables empty, gaps covered, nothing after the last."""
+def repair_chunk(chunk: Chunk, without: Iterable[Record] = ()) -> bytes:
+    """CHUNK octets in which one can walk from record to record: signature mended, tables empty, gaps covered, nothing after the last.
+
+    Args:
+        chunk: as it was found.
+        without: records of it to be made filler records. What else they hold stays: others may use its names and templates.
+    """
     octets, at = bytearray(chunk.octets), RECORDS_AT
     octets[TABLES_AT:RECORDS_AT] = bytes(RECORDS_AT - TABLES_AT)
     octets[: len(CHUNK_MAGIC)] = CHUNK_MAGIC
@@ -162,6 +168,9 @@ def repair_chunk(chunk: Chunk) -> bytes:
         if record.start > at:
             _fill(octets, at, record.start)
         at = record.end
+    for record in without:
+        RECORD_HEADER.pack_into(octets, record.start, RECORD_MAGIC, record.end - record.start, FILLER_ID, 0)
+        octets[record.start + RECORD_HEADER.size : record.start + RECORD_HEADER.size + len(END_OF_BINARY_XML)] = END_OF_BINARY_XML
     SIZE.pack_into(octets, 48, at)
     SIZE.pack_into(octets, 44, chunk.records[-1].start if chunk.records else RECORDS_AT)
     octets[at:] = bytes(CHUNK - at)

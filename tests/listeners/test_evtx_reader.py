@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.evtx_bombs import BOMBS
 from support.evtx_oracle import read_with_oracle
 from support.evtx_writer import (
     CHUNK,
@@ -154,6 +155,14 @@ def test_missing_chunk_of_a_log_in_use_is_no_damage() -> None:
 def test_ring_of_names_ends() -> None:
     events, _ = read(close_name_chain_to_a_ring(WHOLE))
     assert len(events) == 120
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_record_made_to_exhaust_memory_is_told_and_the_log_goes_on(bomb: str) -> None:
+    first, *rest = read_evtx(io.BytesIO(WHOLE[:FIRST_CHUNK] + BOMBS[bomb]() + WHOLE[FIRST_CHUNK:]), lambda: ORIGIN)
+    damages, frames = [reading for reading in (first, *rest) if isinstance(reading, Damage)], [reading for reading in rest if not isinstance(reading, Damage)]
+    assert {damage.rule for damage in damages} == {"record-expansion"}
+    assert sum(map(len, frames[-3:])) == len(EVENTS)
 
 
 @pytest.mark.parametrize("octets", [b"", b"ElfFile\x00", b"\x00" * 5000, b"ElfFile\x00" + b"\xff" * 70_000], ids=["empty", "cut", "zeros", "noise"])
