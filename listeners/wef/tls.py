@@ -7,7 +7,8 @@ Windows sends its own certificate alone, so every certificate of `client_ca` is 
 ones have to be there. Which of them issued this client's certificate is told by name and signature.
 
 Choices:
-  - the certificate is asked for in the first handshake, there is no other; renegotiation is refused, and no tickets are issued: each connection proves anew;
+  - the certificate is asked for in the first handshake, there is no other; renegotiation is refused, and no tickets are issued: each connection proves
+    anew, but for a TLS 1.2 session taken up by its ID while its first connection lives, which shows the certificate of that one;
   - no application protocol is negotiated (ALPN): clients speak HTTP/1.1 then;
   - the end of the stream without close_notify is a normal end; HTTP says where a message ends.
 """

@@ -122,4 +122,4 @@ def test_nobody_there_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixt
     issued = make_authority("Contoso Test Root").issue("dc01.contoso.example")
     (tmp_path / "dc01.pem").write_bytes(issued.certificate + issued.key)
     assert main(["simulate", "wef", "--target", "https://localhost:1", "--cert", str(tmp_path / "dc01.pem")]) == 1
-    assert capsys.readouterr().err.startswith("tidegate: connect: https://localhost:1: ")
+    assert capsys.readouterr().err.startswith("tidegate: https://localhost:1: ")
