@@ -92,7 +92,8 @@ def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator
     yield from (Damage(broken.rule, at + broken.start, broken.detail) for broken in chunk.breaks)
     refused = find_expanding(chunk.octets, chunk.records)
     yield from (
-        Damage("record-expansion", at + record.start, f"record {record.record_id}: its binary XML is made to expand without bound") for record in refused
+        Damage("record-expansion", at + record.start, f"record {record.record_id}: its binary XML asks for more memory than the events of a chunk take")
+        for record in refused
     )
     left_out = set(refused)
     records = [record for record in chunk.records if record not in left_out]

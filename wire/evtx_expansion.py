@@ -239,10 +239,10 @@ class _Walk:
             at += TEMPLATE_HEADER + LONG.unpack_from(octets, at + 20)[0]
         count, at = LONG.unpack_from(octets, at)[0], at + LONG.size
         end = at + 4 * count
-        if end > len(octets):  # the library makes room for so many before it reads the first
-            raise _EndlessError
-        self.spend(count)
         template = self._template(definition, depth)
+        if end > len(octets):  # more than can follow: the template may still be written, without them
+            return template.length, len(octets)
+        self.spend(count)
         described = struct.unpack_from(f"<{2 * count}H", octets, at)
         sizes, kinds = described[::2], octets[at + 2 : end : 4]
         at, total = end, sum(sizes)
@@ -273,13 +273,13 @@ class _Walk:
 
     def _template(self, at: int, depth: int) -> _Shape:
         if at not in self.templates:
-            self.templates[at] = None
             end = at + TEMPLATE_HEADER + LONG.unpack_from(self.octets, at + 20)[0]
             if end > len(self.octets):
                 raise _BrokenError
+            self.templates[at] = None
             self.templates[at] = self.shape(at + TEMPLATE_HEADER, end, depth, template=True)
         known = self.templates[at]
-        if known is None:  # it stands in itself, or it was broken before
+        if known is None:  # it stands in itself
             raise _EndlessError
         return known
 
