@@ -7,8 +7,8 @@ Windows sends its own certificate alone, so every certificate of `client_ca` is 
 ones have to be there. Which of them issued this client's certificate is told by name and signature.
 
 Choices:
-  - the certificate is asked for in the first handshake, there is no other; renegotiation is refused, and no tickets are issued: each connection proves
-    anew, but for a TLS 1.2 session taken up by its ID while its first connection lives, which shows the certificate of that one;
+  - the certificate is asked for in the first handshake, there is no other; renegotiation is refused, and no tickets are issued. A TLS 1.2 session
+    may be taken up by its ID while OpenSSL remembers it (300 s at most): it shows the certificate it began with, and a revocation waits so long;
   - no application protocol is negotiated (ALPN): clients speak HTTP/1.1 then;
   - the end of the stream without close_notify is a normal end; HTTP says where a message ends.
 """
