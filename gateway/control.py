@@ -133,7 +133,7 @@ async def serve_connection(stream: trio.abc.Stream, commands: Mapping[str, Comma
         except GatewayError as error:
             what, why, fix = (getattr(error, name, "") for name in ("what", "why", "fix"))
             reply = {"ok": False, "error": {"what": what, "why": why or str(error), "fix": fix}}
-        except Exception:
+        except Exception:  # one question that fails must not end the gateway
             log.exception("control command failed")
             reply = {"ok": False, "error": {"what": "the running gateway", "why": "failed to answer", "fix": "its log says why"}}
         with trio.move_on_after(LINE_SECONDS) as scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,12 +62,13 @@ def open_files(state_dir: Path, settings: SpoolSettings, vfs: str | None) -> Ope
     Raises:
         SpoolError: another process holds the directory, the disk refuses, or a newer Tidegate wrote it. Never for damage.
     """
-    lock = lock_state(state_dir)
-    try:
+    with ExitStack() as opened:
+        lock = lock_state(state_dir)
+        opened.callback(lock.release)
         ledger, salvaged = open_ledger(state_dir, settings, vfs)
+        opened.callback(ledger.close)
         reader = open_reader(state_dir / FILE_NAME, vfs)
+        opened.callback(reader.close)
         inode = (state_dir / FILE_NAME).stat().st_ino
-    except BaseException:
-        lock.release()
-        raise
+        opened.pop_all()
     return OpenFiles(state_dir, lock, ledger, reader, inode, salvaged)

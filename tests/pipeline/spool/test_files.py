@@ -1,0 +1,34 @@
+"""Opening a state directory: whatever fails half-way, nothing of it stays open."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from pipeline.errors import SpoolError
+from pipeline.spool import files, salvage
+from pipeline.spool.files import open_files
+from pipeline.spool.ledger import Ledger
+from pipeline.spool.settings import SpoolSettings
+
+
+def test_what_was_opened_is_closed_where_the_rest_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Ledger] = []
+    open_ledger = salvage.open_ledger
+
+    def remember(state_dir: Path, settings: SpoolSettings, vfs: str | None) -> object:
+        ledger, salvaged = open_ledger(state_dir, settings, vfs)
+        opened.append(ledger)
+        return ledger, salvaged
+
+    def refuse(path: Path, vfs: str | None) -> apsw.Connection:
+        raise SpoolError(str(path), f"as the test wants it, vfs {vfs}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "open_ledger", remember)
+        patch.setattr(files, "open_reader", refuse)
+        with pytest.raises(SpoolError, match="as the test wants it"):
+            open_files(tmp_path, SpoolSettings(), None)
+    with pytest.raises(apsw.ConnectionClosedError):
+        opened[0]._connection.execute("SELECT 1")
+    open_files(tmp_path, SpoolSettings(), None).close()
