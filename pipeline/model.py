@@ -68,12 +68,16 @@ class Frames:
     spans:   start, end, start, end ... of whole messages, in octets from the buffer's start.
     origin:  who sent all of them.
     trust:   how far who sent them is believed.
+    aliases: a second duplicate key of each message, 16 octets each: what tells that a peer sends a message again; none if empty.
+    keep:    whether the messages themselves are kept beside their records, for a forwarder that passes them on.
     """
 
     buffer: bytes
     spans: array[int]
     origin: Origin
     trust: Trust = Trust()
+    aliases: bytes = b""
+    keep: bool = False
 
     def __len__(self) -> int:
         return len(self.spans) // 2
@@ -124,6 +128,39 @@ class Reject:
     detail: str = ""
 
 
+class SessionEvent(StrEnum):
+    """What a record says of a session: it began, goes on, ended; or its server began anew, which ends all of that server's."""
+
+    START = "start"
+    UPDATE = "update"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """One record's word on a VPN session (RFC 2866), for the table of sessions.
+
+    nas:            the server that tells: its address, else its name, as metadata.uid has it.
+    session_id:     Acct-Session-Id; empty for RESTART.
+    user, domain:   the account, case preserved; empty where not told.
+    address:        the tunnel address given to the client; empty where not told.
+    client:         the client's own address; empty where not told or no address.
+    at_ms:          event time, ms since the Unix epoch.
+    started_at_ms:  when the session began, None where not told.
+    """
+
+    event: SessionEvent
+    nas: str
+    session_id: str
+    user: str
+    domain: str
+    address: str
+    client: str
+    at_ms: int
+    started_at_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What a normalizer made of one Frames.
@@ -137,6 +174,9 @@ class Batch:
     control:   messages about the conversation itself (keep-alives, marks), that carry no event.
     warnings:  oddities of accepted messages, by rule; not part of the sum.
     rejects:   the first rejected messages themselves, for `explain --last`; bounded in number.
+    aliases:   a second duplicate key of each record, 16 octets each, in the index's order; none if empty.
+    originals: the message of each record, in the index's order, where the Frames asked to keep them; none if empty.
+    sessions:  what the records say of sessions, in order.
     """
 
     records: bytes
@@ -148,3 +188,6 @@ class Batch:
     control: int = 0
     warnings: Mapping[str, int] = field(default_factory=dict)
     rejects: tuple[Reject, ...] = ()
+    aliases: bytes = b""
+    originals: tuple[bytes, ...] = ()
+    sessions: tuple[SessionChange, ...] = ()
