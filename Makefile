@@ -107,6 +107,6 @@ $(VENV)/tested: requirements/dev.txt $(VENV)/installed
 	@touch $@
 
 .cache/apt/unpacked: tests/support/unpack-peers
-	@echo "unpacking rsyslog, loggen and a Kerberos KDC below .cache for the tests; nothing is installed"
+	@echo "unpacking rsyslog, loggen, a Kerberos KDC and FreeRADIUS below .cache for the tests; nothing is installed"
 	@tests/support/unpack-peers
 	@touch $@

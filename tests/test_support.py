@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from support import peers
 from support.feeds import Feed, feeds, octet_by_octet, whole
 
-STARTS = [(peers.rsyslogd, "-v"), (peers.loggen, "--help"), (peers.logger, "--version"), (peers.systemd_analyze, "--version")]
+STARTS = [
+    (peers.rsyslogd, "-v"),
+    (peers.loggen, "--help"),
+    (peers.logger, "--version"),
+    (peers.systemd_analyze, "--version"),
+    (peers.radclient, "-v"),
+    (peers.freeradius, "-v"),
+]
 
 
 @pytest.mark.parametrize(("locate", "argument"), STARTS, ids=[locate.__name__ for locate, _ in STARTS])

@@ -1,4 +1,5 @@
-"""Programs nobody here wrote, for tests to talk to: rsyslogd, loggen, logger and systemd-analyze (a Kerberos realm: support.kdc).
+"""Programs nobody here wrote, for tests to talk to: rsyslogd, loggen, logger, systemd-analyze, FreeRADIUS and its radclient
+(started in support.freeradius and support.radclient; a Kerberos realm: support.kdc).
 
 `make test-setup` unpacks their Debian packages below .cache/apt/root (tests/support/unpack-peers). Nothing is installed: a
 package's scripts never run, so no service on the machine is started or replaced. A test starts a peer with its command and
@@ -54,6 +55,26 @@ def logger() -> Peer:
 def systemd_analyze() -> Peer:
     """systemd-analyze: `verify UNIT`, `security --offline=true UNIT`; it knows the stock units of its own package."""
     return Peer((_program("usr/bin/systemd-analyze"),), unpacked_environment() | {"SYSTEMD_UNIT_PATH": str(ROOT / "lib/systemd/system")})
+
+
+def radclient() -> Peer:
+    """FreeRADIUS' client with its dictionary: -S SECRETFILE -f PACKETS -s for a summary, HOST:PORT acct."""
+    return Peer((_program("usr/bin/radclient"), "-D", str(radius_dictionary())), unpacked_environment())
+
+
+def freeradius() -> Peer:
+    """FreeRADIUS' server with its dictionary; add -d FOLDER -n NAME -f -l stdout for FOLDER/NAME.conf in the foreground."""
+    return Peer((_program("usr/sbin/freeradius"), "-D", str(radius_dictionary())), unpacked_environment())
+
+
+def freeradius_modules() -> Path:
+    """The folder of FreeRADIUS' loadable modules, its `libdir`."""
+    return ROOT / "usr/lib/freeradius"
+
+
+def radius_dictionary() -> Path:
+    """FreeRADIUS' dictionaries, one file per RFC and vendor."""
+    return ROOT / "usr/share/freeradius"
 
 
 def _program(path: str) -> str:
