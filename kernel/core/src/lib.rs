@@ -5,5 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod compression;
+pub mod judge;
+pub mod judged;
+pub mod profile;
 pub mod sldc;
+pub mod source;
 pub mod syslog_framing;

@@ -1,0 +1,95 @@
+//! Which events are kept, and by which plan: twin of `Profile` in `normalizers/profiles.py`.
+
+const ANY: &str = "*";
+const IDS: usize = 1 << 16;
+
+/// What decides how an event is mapped: twin of `wire.event.EventKey`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub struct EventKey {
+    pub channel: String,
+    pub provider: String,
+    pub event_id: String,
+}
+
+/// Event keys that are kept, `*` standing for any provider or ID, and the plan of each key.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    keep_all: bool,
+    any_id: bool,
+    numbers: Vec<u64>,
+    others: Vec<String>,
+    keys: Vec<EventKey>,
+    plans: Vec<(EventKey, usize)>,
+}
+
+impl Profile {
+    /// A profile of keys that are kept and keys that have a plan, by its number.
+    #[must_use]
+    pub fn new(keys: Vec<EventKey>, mut plans: Vec<(EventKey, usize)>, keep_all: bool) -> Self {
+        plans.sort_by(|(left, _), (right, _)| left.event_id.cmp(&right.event_id));
+        let mut profile = Self { keep_all, numbers: vec![0; IDS / 64], ..Self::default() };
+        for key in &keys {
+            match number(key.event_id.as_bytes()) {
+                Some(at) => profile.numbers[at / 64] |= 1 << (at % 64),
+                None if key.event_id == ANY => profile.any_id = true,
+                None => profile.others.push(key.event_id.clone()),
+            }
+        }
+        Self { keys, plans, ..profile }
+    }
+
+    /// Whether everything is kept.
+    #[must_use]
+    pub fn keep_all(&self) -> bool {
+        self.keep_all
+    }
+
+    /// Whether some event of this ID is kept, whoever wrote it. What `keep_all` keeps isn't asked.
+    #[must_use]
+    pub fn may_want(&self, event_id: &[u8]) -> bool {
+        self.any_id
+            || match number(event_id) {
+                Some(at) => self.numbers[at / 64] >> (at % 64) & 1 == 1,
+                None => self.others.iter().any(|other| other.as_bytes() == event_id),
+            }
+    }
+
+    /// Whether an event of this key is kept by the profile. What `keep_all` keeps isn't asked.
+    #[must_use]
+    pub fn wants(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> bool {
+        self.may_want(event_id)
+            && self.keys.iter().any(|key| {
+                (key.event_id == ANY || key.event_id.as_bytes() == event_id)
+                    && key.channel.as_bytes() == channel
+                    && (key.provider == ANY || key.provider.as_bytes() == provider)
+            })
+    }
+
+    /// The number of the plan of an event: by its own tables if the profile wants it, else its channel's or anybody's.
+    #[must_use]
+    pub fn plan(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> Option<usize> {
+        let any = ANY.as_bytes();
+        let own = if self.wants(channel, provider, event_id) { self.find(channel, provider, event_id) } else { None };
+        own.or_else(|| self.find(channel, any, any)).or_else(|| self.find(any, any, any))
+    }
+
+    fn find(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> Option<usize> {
+        let first = self.plans.partition_point(|(key, _)| key.event_id.as_bytes() < event_id);
+        self.plans[first..]
+            .iter()
+            .take_while(|(key, _)| key.event_id.as_bytes() == event_id)
+            .find(|(key, _)| key.channel.as_bytes() == channel && key.provider.as_bytes() == provider)
+            .map(|&(_, plan)| plan)
+    }
+}
+
+/// An event ID as it is printed, as a number.
+fn number(text: &[u8]) -> Option<usize> {
+    if text.is_empty() || text.len() > 5 || !text.iter().all(u8::is_ascii_digit) || (text[0] == b'0' && text.len() > 1)
+    {
+        return None;
+    }
+    let number = text.iter().fold(0, |sum, &digit| sum * 10 + usize::from(digit - b'0'));
+    (number < IDS).then_some(number)
+}
