@@ -5,7 +5,8 @@
     3. Of names that repeat in the payload, rows read the first. What no row took goes to `unmapped` under its own name, missing values never.
     4. Fills run last and set constants where none of some paths, nor anything below them, is present; `debug` says what was invented.
 
-Numbers of the class, captions, observables, metadata.uid and times of arrival come from here, not from rows.
+Numbers of the class, captions, observables, metadata.uid and times of arrival come from here, not from rows. An `activity_name` that a row wrote holds: OCSF
+wants that of activity 99 in the source's words.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Mapped:
     record:     the OCSF event.
     uid:        metadata.uid, 16 octets.
     weak:       the uid may be shared by different events.
+    computer:   device.hostname, else device.ip.
     """
 
     record: Mapping[str, Json]
@@ -186,7 +188,7 @@ class _Run:
             event_code=str(self.out.get("metadata.event_code", "")),
             status_id=status if isinstance(status, int) else 0,
             time_ms=time,
-            computer=str(self.out.get("device.hostname", "")),
+            computer=str(self.out.get("device.hostname") or self.out.get("device.ip", "")),
         )
 
     def configured(self, *, weak: bool, raw: bytes) -> None:
@@ -206,7 +208,8 @@ class _Run:
             return
         ocsf = self.plan.ocsf_class
         label = ocsf.activities[activity]
-        self.out |= {"activity_name": label, "category_name": ocsf.category_name, "class_name": ocsf.name, "type_name": f"{ocsf.name}: {label}"}
+        self.out.setdefault("activity_name", label)
+        self.out |= {"category_name": ocsf.category_name, "class_name": ocsf.name, "type_name": f"{ocsf.name}: {label}"}
         for path, names in self.plans.captions.items():
             number = self.out.get(path)
             if isinstance(number, int) and number in names:

@@ -103,7 +103,10 @@ Op: TypeAlias = Row | Choice | Fill
 
 @dataclass(frozen=True, slots=True)
 class Uid:
-    """One way to make metadata.uid: `'text` a literal, else an input, `|lower` in ASCII lower case, `|seconds` of a time in ms."""
+    """One way to make metadata.uid: `'text` a literal, else an input, `|lower` in ASCII lower case, `|seconds` of a time in ms, `|tens` of these the tens.
+
+    `=a/=b|tens` is the first of them that is present. RADIUS rows alone use `/` and `|tens`.
+    """
 
     parts: tuple[str, ...]
     need: Input | None

@@ -2,6 +2,8 @@
 
 Strong uids are made of computer, channel, event ID, record ID and whole seconds: relays drop fractions, and record IDs restart when a log is
 cleared. An event without record ID has a weak one of its data: different events may share it, so nobody may take it for a duplicate.
+Those of RADIUS accounting are made of NAS, session, status type, time and session time: a packet sent again has another Identifier and Authenticator once
+its Acct-Delay-Time changed, and where it carries no time of its own, arrival less that delay is the same up to a few seconds: hence steps of ten.
 """
 
 from __future__ import annotations
@@ -34,12 +36,21 @@ def _part(part: str, read: Callable[[Input], Scalar | None], payload: Sequence[t
         return part[1:]
     if part == PAYLOAD:
         return hashlib.sha256(UNIT_SEPARATOR.join(sorted(f"{name}={text}" for name, text in payload)).encode()).hexdigest()
-    source, _, how = part.partition("|")
-    where = _MARKS.get(source[:1], Where.PAYLOAD)
-    value = read(Input(where, source[len(where.value) :]))
+    for alternative in part.split("/"):
+        source, _, how = alternative.partition("|")
+        where = _MARKS.get(source[:1], Where.PAYLOAD)
+        value = read(Input(where, source[len(where.value) :]))
+        if value is not None:
+            return _spelled(value, how, timed=timed)
+    return ""
+
+
+def _spelled(value: Scalar, how: str, *, timed: bool) -> str:
     match how, value:
         case "seconds", int():
             return str(value // 1000) if timed else ""
+        case "tens", int():
+            return str(value // 10_000 * 10)
         case "lower", str():
             return value.translate(_LOWER)
-    return "" if value is None else str(value)
+    return str(value)
