@@ -43,8 +43,9 @@ from gateway.normalizing import make_normalizer
 from gateway.spool_report import duration, read_offline
 from kernel import Engine
 from listeners.bind import bind
-from listeners.syslog.settings import SyslogSettings, TlsSettings
-from listeners.syslog.tls import make_context
+from listeners.syslog.settings import SyslogSettings
+from listeners.tls import make_context
+from listeners.tls_settings import TlsSettings
 from pipeline.errors import ConfigError, GatewayError, SpoolError
 from pipeline.log import escape_text
 from pipeline.model import Transport

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from listeners.accept import Arrival, Door
+from listeners.channel import Channel, TcpChannel, TlsChannel
 from listeners.drain import DRAIN
-from listeners.syslog.channel import Channel, TcpChannel, TlsChannel
 from listeners.syslog.connection import Connection, Shared
 from listeners.syslog.reassembly import Reassembly
-from listeners.syslog.tls import Certificates, identity, shake_hands
+from listeners.tls import Certificates, identity, shake_hands
 from pipeline.errors import PeerError
 
 

@@ -17,8 +17,8 @@ from typing import Final
 import trio
 
 from listeners.admission import Guest
+from listeners.channel import Channel
 from listeners.drain import DRAIN, Wait
-from listeners.syslog.channel import Channel
 from listeners.syslog.handover import Handover
 from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Cut, Reassembly

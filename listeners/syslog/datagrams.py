@@ -2,26 +2,18 @@
 
 A burst is one buffer. The datagrams of one peer in it are one Frames, however they interleave with others': spans need no neighbours. So a
 firehose costs a system call per datagram and the rest per burst, and no datagram has an await of its own.
-
-What the kernel dropped for want of room is read from the socket's own counter (SK_MEMINFO_DROPS of SO_MEMINFO, the `drops` column of
-/proc/net/udp) after each burst, which is exact: a drop needs a full queue, and a full queue is followed by a burst. It is read every second
-besides, since the next burst may have to wait: while the spool takes nothing in, the kernel goes on dropping.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
-import trio
-
 from listeners.admission import AllowList
-from listeners.bind import bound_address
+from listeners.datagrams import LARGEST_DATAGRAM, NOTHING_LEFT, KernelDrops, serve_bursts
 from listeners.drain import Drain
 from listeners.syslog.handover import Handover
 from listeners.syslog.reassembly import KEPT_OF_A_REJECT, OVERSIZE, Cut
@@ -29,18 +21,8 @@ from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject, Transport
 
-LARGEST_DATAGRAM: Final = 64 << 10
 BURST_OCTETS: Final = 512 << 10
 BURST_DATAGRAMS: Final = 2048
-
-SO_MEMINFO: Final = 55
-"""include/uapi/asm-generic/socket.h, Linux 4.12; Python has no name for it."""
-
-MEMINFO: Final = struct.Struct("=9I")
-DROPS: Final = 8
-"""include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS."""
-
-DROPS_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +59,13 @@ class Burst:
 
 
 class DatagramSocket:
-    """One UDP socket, its buffer, and what its kernel counter said last."""
+    """One UDP socket and its buffer."""
 
     def __init__(self, sock: socket.socket, max_message: int, allow_list: AllowList) -> None:
         self._sock: Final = sock
         self._max_message: Final = max_message
         self._allows: Final = allow_list.allows
         self._view: Final = memoryview(bytearray(BURST_OCTETS + LARGEST_DATAGRAM))
-        self._drops = 0
 
     def burst(self) -> Burst:
         """Take what is there: at most half a MiB, and 2,048 datagrams, so that others get their turn."""
@@ -124,45 +105,23 @@ class DatagramSocket:
                 kept.extend((start, end))
         return Cut(buffer, kept, {OVERSIZE: len(rejects)} if rejects else {}, tuple(rejects))
 
-    def new_drops(self) -> int:
-        """Datagrams the kernel dropped since the last call."""
-        drops: int = MEMINFO.unpack(self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[DROPS]
-        new, self._drops = (drops - self._drops) % (1 << 32), drops
-        return new
-
 
 async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
     """Serve a UDP socket until a drain, and then what its queue holds."""
     datagrams = DatagramSocket(sock, hearing.max_message, hearing.allow_list)
     octets = hearing.metrics.received_bytes.labels(hearing.name, Transport.UDP)
-    drops = hearing.metrics.kernel_drops.labels(hearing.name, str(bound_address(sock)))
-    wait = hearing.drain.join()
+    drops = KernelDrops(hearing.name, sock, hearing.metrics)
 
     async def hear() -> int:
         burst = datagrams.burst()
         octets.inc(burst.octets)
-        drops.inc(datagrams.new_drops())
+        drops.count()
         for peer, count in burst.refused.items():
             hearing.metrics.datagrams_refused.labels(hearing.name, "not-allowed").inc(count)
             hearing.peer_log.warning("datagrams refused", peer=peer, listener=hearing.name, reason="not-allowed", count=count)
         received_at_ns = hearing.clock()
         for peer, cut in burst.cuts.items():
             await hearing.handover.hand(Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut)
-        return burst.octets if burst.cuts or burst.refused else -1
+        return burst.octets if burst.cuts or burst.refused else NOTHING_LEFT
 
-    async def watch_drops() -> None:
-        while True:
-            await trio.sleep(DROPS_SECONDS)
-            drops.inc(datagrams.new_drops())
-
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch_drops)
-            while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
-                await hear()
-            left = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)  # the queue holds no more: a peer that never stops can't keep us
-            while left > 0 and (took := await hear()) >= 0:
-                left -= max(took, 1)
-            nursery.cancel_scope.cancel()
-    finally:
-        hearing.drain.leave(wait)
+    await serve_bursts(sock, hearing.drain, drops, hear)

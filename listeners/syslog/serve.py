@@ -7,7 +7,6 @@ bytes ─▶ datagrams ───────────────────
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
@@ -17,7 +16,8 @@ import trio
 from kernel import Engine
 from listeners.accept import Door, serve_connections
 from listeners.admission import Admission, AllowList
-from listeners.bind import ask_receive_buffer, bind, bound_address
+from listeners.bind import bind, bound_address
+from listeners.datagrams import ask_room
 from listeners.drain import Drain
 from listeners.normalizing import Normalize
 from listeners.ready import Ready
@@ -28,7 +28,7 @@ from listeners.syslog.handover import Handover, Intake
 from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Reassembly
 from listeners.syslog.settings import SyslogSettings
-from listeners.syslog.tls import Certificates
+from listeners.tls import Certificates
 from pipeline.log import Log, PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
@@ -91,7 +91,7 @@ async def serve_syslog(
         async with trio.open_nursery() as nursery:
             for transport, sock in bound:
                 if transport is Transport.UDP:
-                    _ask_room(sock, settings.receive_buffer, log)
+                    ask_room(NAME, sock, settings.receive_buffer, log)
                     nursery.start_soon(serve_datagrams, sock, hearing)
                 else:
                     serve = partial(serve_connection, hall, tls if transport is Transport.TLS else None)
@@ -110,12 +110,3 @@ def _addresses(settings: SyslogSettings) -> Iterator[tuple[Transport, SocketAddr
     ):
         for address in addresses:
             yield transport, address
-
-
-def _ask_room(sock: socket.socket, octets: int, log: Log) -> None:
-    got = ask_receive_buffer(sock, octets)
-    facts = {"listener": NAME, "address": str(bound_address(sock)), "asked": octets, "got": got}
-    if got < octets:
-        log.warning("smaller receive buffer than asked: bursts may be dropped; raise sysctl net.core.rmem_max or grant CAP_NET_ADMIN", **facts)
-    else:
-        log.info("receive buffer", **facts)

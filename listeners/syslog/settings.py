@@ -16,12 +16,14 @@ What each limit is for, and when to change it: docs/listeners/syslog.md.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, Self
+import ssl
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from listeners.admission import EVERYBODY
-from pipeline.settings import Address, Duration, FilePath, Network, Settings, Size
+from listeners.tls_settings import TlsSettings
+from pipeline.settings import Address, Duration, Network, Settings, Size
 from wire.layouts.layout import Mode
 
 SMALLEST_MESSAGE: Final = 480
@@ -47,22 +49,20 @@ def parse_zone(value: object) -> object:
 Zone = Annotated[int, BeforeValidator(parse_zone)]
 
 
-class TlsSettings(Settings):
+class SyslogTls(TlsSettings):
     """[listeners.syslog.tls]: syslog over TLS (RFC 5425).
 
-    addresses:           where to listen.
-    certificate, key:    PEM files, read again when they change; the certificate is followed by its intermediates.
-    client_ca:           PEM files of the authorities whose client certificates are believed; none: no client is asked for one.
     client_certificate:  whether a client without a certificate is refused, where `client_ca` is given.
-    handshake:           how long a client may take to finish the handshake.
     """
 
-    addresses: tuple[Address, ...] = Field(min_length=1)
-    certificate: FilePath
-    key: FilePath
-    client_ca: tuple[FilePath, ...] = ()
+    table: ClassVar[str] = "listeners.syslog.tls"
+
     client_certificate: Literal["required", "optional"] = "required"
-    handshake: Duration = Field(default=10.0, gt=0)
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        """What becomes of a client without a certificate."""
+        return ssl.CERT_OPTIONAL if self.client_ca and self.client_certificate == "optional" else super().verify_mode
 
 
 class SyslogSettings(Settings):
@@ -85,7 +85,7 @@ class SyslogSettings(Settings):
 
     udp: tuple[Address, ...] = ()
     tcp: tuple[Address, ...] = ()
-    tls: TlsSettings | None = None
+    tls: SyslogTls | None = None
     mode: Mode = Mode.LENIENT
     zone: Zone = 0
     allow: tuple[Network, ...] = Field(default=EVERYBODY, min_length=1)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from support.syslog_listening import PATIENCE, Listening, listening, settings
 
 from listeners.syslog.settings import SyslogSettings
-from listeners.syslog.tls import fingerprint, make_context, usable_name
+from listeners.tls import fingerprint, make_context, usable_names
 from pipeline.errors import ConfigError
 from pipeline.model import Transport
 
@@ -228,8 +228,8 @@ async def test_a_client_is_called_by_its_certificate(
 
 @pytest.mark.parametrize("name", ["", "*.example", "a\x00b", "a\nb", "a b", "\x1b[31m", "-rf", "x" * 256, "dc\u0131.example"])
 def test_names_that_name_nobody(name: str) -> None:
-    assert usable_name([name]) is None
-    assert usable_name([name, "dc01"]) == "dc01"
+    assert usable_names([name]) == []
+    assert usable_names([name, "dc01"]) == ["dc01"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""TLS for syslog (RFC 5425): contexts that follow their files, the handshake, and the name a client certificate gives its sender.
+"""TLS of listeners that read their sockets themselves: contexts that follow their files, the handshake, and the names a client certificate gives its sender.
 
-Departures from RFC 5425, and choices it leaves open:
-  - TLS 1.2 and 1.3 (RFC 9662 section 4 deprecates what came before; Python's default cipher suites, all with forward secrecy first);
-  - no session tickets: a sender only ever writes. It closes without having read the tickets that TLS 1.3 servers send after the
+Documents: RFC 8446 and RFC 5246 (TLS 1.3 and 1.2), RFC 5425 (syslog over TLS), RFC 6614 (RADIUS over TLS). Departures, and choices they leave open:
+  - TLS 1.2 and 1.3 (RFC 9662 section 4 and RFC 9325 deprecate what came before; Python's default cipher suites, all with forward secrecy first);
+  - no session tickets: a syslog sender only ever writes. It closes without having read the tickets that TLS 1.3 servers send after the
     handshake, its kernel then answers with a reset, and the reset discards what of its last messages we haven't read yet;
   - the end of the stream without close_notify is a normal end: most senders end like that;
-  - no application protocol is negotiated (ALPN): RFC 5425 has none.
+  - no application protocol is negotiated (ALPN): neither has one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import trio
 
 from listeners.drain import Wait
 from listeners.file_stamp import stamp
-from listeners.syslog.settings import TlsSettings
+from listeners.tls_settings import TlsSettings
 from pipeline.errors import ConfigError, PeerError
 from pipeline.log import Log
 
@@ -53,15 +53,14 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
     try:
         context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
     except OSError as error:  # ssl.SSLError is one
-        what = f"listeners.syslog.tls {settings.certificate}, {settings.key}"
+        what = f"{settings.table} {settings.certificate}, {settings.key}"
         raise ConfigError(what, _reason(error), "give a PEM certificate and its unencrypted PEM key, readable by this user") from error
     for path in settings.client_ca:
         try:
             context.load_verify_locations(path)
         except OSError as error:
-            raise ConfigError(f"listeners.syslog.tls.client_ca {path}", _reason(error), "give PEM certificates, readable by this user") from error
-    if settings.client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED if settings.client_certificate == "required" else ssl.CERT_OPTIONAL
+            raise ConfigError(f"{settings.table}.client_ca {path}", _reason(error), "give PEM certificates, readable by this user") from error
+    context.verify_mode = settings.verify_mode
     return context
 
 
@@ -145,22 +144,27 @@ def _about_certificate(error: OSError) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError) or (isinstance(error, ssl.SSLError) and error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE")
 
 
-def identity(sock: ssl.SSLSocket) -> str | None:
-    """What the client's verified certificate calls it; None where it showed none.
+def names_of(sock: ssl.SSLSocket) -> tuple[str, ...]:
+    """What the client's verified certificate calls it, best first; nothing where it showed none.
 
-    The first usable subjectAltName, else the common name, else the fingerprint in the spelling of RFC 5425 section 4.2.2.
+    The usable subjectAltNames, without any the common names, and last the fingerprint in the spelling of RFC 5425 section 4.2.2.
     """
     certificate = cast("Certificate | None", sock.getpeercert())  # typed loosely by typeshed
     if not certificate:
-        return None
+        return ()
     alternatives = [name for kind in SAN_KINDS for found, name in certificate.get("subjectAltName", ()) if found == kind]
     common = [name for relative in certificate.get("subject", ()) for kind, name in relative if kind == "commonName"]
-    return usable_name((*alternatives, *common)) or fingerprint(sock.getpeercert(binary_form=True) or b"")
+    return (*(usable_names(alternatives) or usable_names(common)), fingerprint(sock.getpeercert(binary_form=True) or b""))
 
 
-def usable_name(names: Iterable[str]) -> str | None:
-    """The first name that names one sender and nothing else."""
-    return next((name for name in names if NAME.fullmatch(name)), None)
+def identity(sock: ssl.SSLSocket) -> str | None:
+    """The best name of a client; None where it showed no certificate."""
+    return next(iter(names_of(sock)), None)
+
+
+def usable_names(names: Iterable[str]) -> list[str]:
+    """Those that name one sender and nothing else."""
+    return [name for name in names if NAME.fullmatch(name)]
 
 
 def fingerprint(certificate: bytes) -> str:

@@ -2,6 +2,7 @@
 
 Waiting and taking are apart so that a connection holds no buffer while it waits, and takes a large one only in its turn. trio.SSLStream
 would copy every octet through a memory BIO, in pieces of one TLS record each; OpenSSL reads the socket itself here.
+Under TLS it is written through as well.
 """
 
 from __future__ import annotations
@@ -64,12 +65,14 @@ class TlsChannel:
         self._wants_write = False
         self._failure: OSError | None = None
         self._ended = False
+        self._room: Final = trio.Lock()
+        self._turn: Final = trio.Lock()
 
     async def readable(self) -> None:
         if self._ended or self._failure is not None or self._sock.pending():
             await trio.lowlevel.checkpoint()
         elif self._wants_write:  # a peer may change keys at any time, and OpenSSL answers before it reads on (RFC 8446 section 4.6.3)
-            await trio.lowlevel.wait_writable(self._sock)
+            await self._writable()
         else:
             await trio.lowlevel.wait_readable(self._sock)
 
@@ -104,6 +107,24 @@ class TlsChannel:
         except ssl.SSLWantWriteError:
             self._wants_write = True
             return None
+
+    async def send(self, octets: bytes) -> None:
+        """Write all of it; whoever else writes waits. To be cancelled only where the connection ends.
+
+        Raises:
+            OSError: the connection broke; ssl.SSLError among them.
+        """
+        async with self._turn:
+            rest = memoryview(octets)
+            while rest:
+                try:
+                    rest = rest[self._sock.send(rest) :]
+                except ssl.SSLWantWriteError:  # SSLWantReadError can't be: nobody renegotiates
+                    await self._writable()
+
+    async def _writable(self) -> None:
+        async with self._room:  # of one socket, one task at a time
+            await trio.lowlevel.wait_writable(self._sock)
 
     def waiting(self) -> int:
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)

@@ -1,0 +1,88 @@
+"""A UDP socket's side that every listener has alike: room for bursts, waiting and draining, and the kernel's own count of what it dropped.
+
+What the kernel dropped for want of room is read from the socket's own counter (SK_MEMINFO_DROPS of SO_MEMINFO, the `drops` column of
+/proc/net/udp) after each burst, which is exact: a drop needs a full queue, and a full queue is followed by a burst. It is read every second
+besides, since the next burst may have to wait: while the spool takes nothing in, the kernel goes on dropping.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import trio
+
+from listeners.bind import ask_receive_buffer, bound_address
+from listeners.drain import Drain
+from pipeline.log import Log
+from pipeline.metrics import Metrics
+
+LARGEST_DATAGRAM: Final = 64 << 10
+
+SO_MEMINFO: Final = 55
+"""include/uapi/asm-generic/socket.h, Linux 4.12; Python has no name for it."""
+
+MEMINFO: Final = struct.Struct("=9I")
+DROPS: Final = 8
+"""include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS."""
+
+DROPS_SECONDS: Final = 1.0
+
+NOTHING_LEFT: Final = -1
+
+
+def ask_room(name: str, sock: socket.socket, octets: int, log: Log) -> None:
+    """Ask the kernel for a receive buffer, and say what it gave."""
+    got = ask_receive_buffer(sock, octets)
+    facts = {"listener": name, "address": str(bound_address(sock)), "asked": octets, "got": got}
+    if got < octets:
+        log.warning("smaller receive buffer than asked: bursts may be dropped; raise sysctl net.core.rmem_max or grant CAP_NET_ADMIN", **facts)
+    else:
+        log.info("receive buffer", **facts)
+
+
+class KernelDrops:
+    """What the kernel dropped at one socket, counted for one listener."""
+
+    def __init__(self, name: str, sock: socket.socket, metrics: Metrics) -> None:
+        self._sock: Final = sock
+        self._counter: Final = metrics.kernel_drops.labels(name, str(bound_address(sock)))
+        self._drops = 0
+
+    def count(self) -> None:
+        """Count what was dropped since the last call."""
+        drops: int = MEMINFO.unpack(self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))[DROPS]
+        self._counter.inc((drops - self._drops) % (1 << 32))
+        self._drops = drops
+
+    async def watch(self) -> None:
+        """Count for ever."""
+        while True:
+            await trio.sleep(DROPS_SECONDS)
+            self.count()
+
+
+async def serve_bursts(sock: socket.socket, drain: Drain, drops: KernelDrops, hear: Callable[[], Awaitable[int]]) -> None:
+    """Serve a UDP socket until a drain, and then what its queue holds.
+
+    Args:
+        sock: bound and non-blocking.
+        drain: what ends it.
+        drops: of that socket.
+        hear: takes a burst and hands it on; returns the octets it took, NOTHING_LEFT where there was no datagram at all.
+    """
+    wait = drain.join()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drops.watch)
+            while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
+                await hear()
+            left = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)  # the queue holds no more: a peer that never stops can't keep us
+            while left > 0 and (took := await hear()) != NOTHING_LEFT:
+                left -= max(took, 1)
+            nursery.cancel_scope.cancel()
+    finally:
+        drain.leave(wait)
