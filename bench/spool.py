@@ -22,8 +22,9 @@ import apsw
 import orjson
 import trio
 
+from pipeline.index import Entry, Index
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Entry, Origin, Transport
+from pipeline.model import Batch, Origin, Transport
 from pipeline.spool.settings import Consumer, SpoolSettings, Start
 from pipeline.spool.spool import Submission
 from pipeline.spool.sqlite import open_spool
@@ -93,7 +94,7 @@ def batches(records: int) -> Iterator[Batch]:
             parts.append(text + b"\n")
             at += len(text) + 1
             number += 1
-        yield Batch(b"".join(parts), tuple(index), ORIGIN, records)
+        yield Batch(b"".join(parts), Index.of(index), ORIGIN, records)
 
 
 def measured(groups: list[Batch], seconds: float, commit: Callable[[Batch], object]) -> Speed:

@@ -42,6 +42,7 @@ from listeners.syslog import handover
 from listeners.syslog.serve import serve_syslog
 from listeners.syslog.settings import SyslogSettings
 from normalizers.normalizer import Normalizer
+from pipeline.index import EMPTY
 from pipeline.log import LogSettings, open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Transport
@@ -82,7 +83,7 @@ class Count:
 
 def glance(frames: Frames) -> Batch:
     """A normalizer that looks at nothing."""
-    return Batch(b"", (), frames.origin, len(frames), {"0": len(frames)})
+    return Batch(b"", EMPTY, frames.origin, len(frames), {"0": len(frames)})
 
 
 def make_messages(wanted: float, framing: Framing) -> list[bytes]:

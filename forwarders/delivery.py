@@ -175,7 +175,7 @@ class Delivery:
         if not self._spool.park(self._name, piece, error):
             await self._pause(DeliveryError(DEAD_LETTERS_FULL, retriable=True, detail=str(error)))
             return () if self._spool.dropped(self._name, piece) else (piece,)
-        self._log.warning("record parked", uid=piece.index[0].uid.hex(), reason=error.reason, detail=error.detail)
+        self._log.warning("record parked", uid=next(piece.entries()).uid.hex(), reason=error.reason, detail=error.detail)
         self._spool.advance(self._name, piece.end, self._state)
         return ()
 

@@ -26,8 +26,8 @@ from forwarders.encoders.windows_event import restore
 from forwarders.settings import SensorLayout, SensorSettings, SensorTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
 from pipeline.errors import DeliveryError
+from pipeline.index import Entry
 from pipeline.metrics import Metrics
-from pipeline.model import Entry
 from pipeline.spool.row import Row
 from wire.event import WindowsEvent
 from wire.event_time import format_ctime
@@ -92,7 +92,7 @@ class Sensor:
         skipped: Counter[str] = Counter()
         messages: list[bytes] = []
         shortened = 0
-        for entry, record in zip(row.index, row.texts(), strict=True):
+        for entry, record in zip(row.entries(), row.texts(), strict=True):
             event = self._restore(record) if self._carries(entry) else None
             if event is None or event.time is None:
                 skipped[NOT_IN_LAYOUT if event is None else NO_EVENT_TIME] += 1

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pipeline.model import Entry
+from pipeline.index import Entry
 from pipeline.settings import Duration, FilePath, Settings, Size, SocketAddress, parse_address
 from pipeline.spool.settings import Consumer, OnFull, Start
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from pipeline.index import EMPTY, join_indexes
 from pipeline.log import PeerLog
 from pipeline.model import Batch, Frames, Reject
 
@@ -45,20 +46,16 @@ def _one_by_one(normalize: Normalize, frames: Frames) -> Iterator[Batch]:
             yield normalize(replace(frames, spans=array("I", (start, end))))
         except Exception as error:  # noqa: BLE001 - the same; the error is kept beside its message
             reject = Reject(frames.buffer[start:end], "internal-error", 0, repr(error))
-            yield Batch(b"", (), frames.origin, 1, rejected={reject.rule: 1}, rejects=(reject,))
+            yield Batch(b"", EMPTY, frames.origin, 1, rejected={reject.rule: 1}, rejects=(reject,))
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:
     """Batches of one origin as one, in order; at least one."""
     if len(batches) == 1:
         return batches[0]
-    index, at = [], 0
-    for batch in batches:
-        index += [replace(entry, start=entry.start + at, end=entry.end + at) for entry in batch.index]
-        at += len(batch.records)
     return Batch(
         records=b"".join(batch.records for batch in batches),
-        index=tuple(index),
+        index=join_indexes(batch.index for batch in batches),
         origin=batches[0].origin,
         received=sum(batch.received for batch in batches),
         filtered=_sum(batch.filtered for batch in batches),
@@ -66,6 +63,9 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
         control=sum(batch.control for batch in batches),
         warnings=_sum(batch.warnings for batch in batches),
         rejects=tuple(reject for batch in batches for reject in batch.rejects),
+        aliases=b"".join(batch.aliases for batch in batches),
+        originals=tuple(original for batch in batches for original in batch.originals),
+        sessions=tuple(change for batch in batches for change in batch.sessions),
     )
 
 

@@ -27,7 +27,8 @@ from normalizers.profiles import Profile, load_profile
 from normalizers.settings import NormalizeSettings
 from normalizers.source import windows_source
 from pipeline.errors import MessageError
-from pipeline.model import Batch, Entry, Frames, Origin, Reject, Trust
+from pipeline.index import Entry, Index
+from pipeline.model import Batch, Frames, Origin, Reject, Trust
 from wire import event_xml
 from wire.event import EventKey
 from wire.event_xml_scan import looks_like_event, scan_event_key
@@ -220,7 +221,7 @@ class _Tally:
     def batch(self, frames: Frames) -> Batch:
         return Batch(
             records=bytes(self.records),
-            index=tuple(self.index),
+            index=Index.of(self.index),
             origin=frames.origin,
             received=len(frames),
             filtered=_frozen(self.filtered),

@@ -1,4 +1,4 @@
-"""The nouns that travel: Origin, Frames, Batch and its index (docs/architecture.md).
+"""The nouns that travel: Origin, Frames, Batch (docs/architecture.md).
 
 Zero-copy is a property of the batch, not of the message: one buffer plus spans. Nothing here awaits, and nothing here knows a format.
 """
@@ -9,6 +9,8 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from pipeline.index import Index
 
 
 class Transport(StrEnum):
@@ -88,31 +90,6 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One record's row in a batch's index: what filters, quotas, duplicates and routing read instead of JSON.
-
-    start, end:  the record in `Batch.records`, its newline not included.
-    uid:         metadata.uid as 16 octets; the duplicate key unless `weak`.
-    weak:        the event carried no record ID: equal uids may be different events, never collapse them (schema.md section 4).
-    class_uid:   OCSF class.
-    event_code:  Windows event ID, or RADIUS status type name.
-    status_id:   OCSF status, 0 where the record has none.
-    time_ms:     event time, ms since the Unix epoch.
-    computer:    device.hostname.
-    """
-
-    start: int
-    end: int
-    uid: bytes
-    weak: bool
-    class_uid: int
-    event_code: str
-    status_id: int
-    time_ms: int
-    computer: str
-
-
-@dataclass(frozen=True, slots=True)
 class Reject:
     """A message that wasn't understood.
 
@@ -165,8 +142,8 @@ class SessionChange:
 class Batch:
     """What a normalizer made of one Frames.
 
-    records:   OCSF records as newline-delimited JSON, each ended by LF.
-    index:     one Entry per record, in order.
+    records:   OCSF records as newline-delimited JSON, each ended by LF; nothing before, between or behind them.
+    index:     what is to be known of them without reading them, in order.
     origin:    of the Frames.
     received:  messages in the Frames; received == len(index) + filtered + rejected + control, always.
     filtered:  understood and unwanted, by event code; bounded, the rest under `other`.
@@ -176,11 +153,11 @@ class Batch:
     rejects:   the first rejected messages themselves, for `explain --last`; bounded in number.
     aliases:   a second duplicate key of each record, 16 octets each, in the index's order; none if empty.
     originals: the message of each record, in the index's order, where the Frames asked to keep them; none if empty.
-    sessions:  what the records say of sessions, in order.
+    sessions:  what each record says of a session, in the index's order, None where it says nothing of one; none if empty.
     """
 
     records: bytes
-    index: tuple[Entry, ...]
+    index: Index
     origin: Origin
     received: int
     filtered: Mapping[str, int] = field(default_factory=dict)
@@ -190,4 +167,4 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     aliases: bytes = b""
     originals: tuple[bytes, ...] = ()
-    sessions: tuple[SessionChange, ...] = ()
+    sessions: tuple[SessionChange | None, ...] = ()

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from listeners.normalizing import SLICE_OCTETS, Normalize, normalize_guarded, slices
 from listeners.syslog.reassembly import Cut
 from pipeline.errors import SpoolError
+from pipeline.index import EMPTY
 from pipeline.log import Log, PeerLog
 from pipeline.model import Batch, Frames, Origin
 from pipeline.receipt import Receipt
@@ -48,7 +49,7 @@ class Handover:
             for batch in normalize_guarded(self._normalize, Frames(cut.buffer, spans, origin), self._peer_log):
                 await self._submit(batch)
         if cut.rejected:
-            await self._submit(Batch(b"", (), origin, sum(cut.rejected.values()), rejected=cut.rejected, rejects=cut.rejects))
+            await self._submit(Batch(b"", EMPTY, origin, sum(cut.rejected.values()), rejected=cut.rejected, rejects=cut.rejects))
 
     async def _submit(self, batch: Batch) -> None:
         if batch.rejected:

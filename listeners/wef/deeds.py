@@ -19,6 +19,7 @@ from listeners.wef.identity import Identity
 from listeners.wef.record_ids import highest_record_ids
 from listeners.wef.sources import Sources
 from pipeline.errors import GatewayError, SpoolError
+from pipeline.index import EMPTY
 from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Origin, Reject
@@ -187,7 +188,7 @@ class Deeds:
         for spans in slices(request.spans, SLICE_OCTETS):
             batches += normalize_guarded(self._reach.normalize, Frames(request.buffer, spans, visit.origin, visit.decision.trust), self._reach.peer_log)
             await trio.lowlevel.checkpoint()
-        batch = join_batches(batches) if batches else Batch(b"", (), visit.origin, 0)
+        batch = join_batches(batches) if batches else Batch(b"", EMPTY, visit.origin, 0)
         claimed = len(batch.index) if MISMATCH_LABEL in visit.decision.trust.labels else 0
         batch = replace(batch, warnings=Counter(batch.warnings) + Counter({ILLEGAL_CHARACTER: visit.repaired, MISMATCH: claimed}))
         if batch.rejected:
@@ -216,7 +217,7 @@ class Deeds:
         mark = Bookmark(visit.decision.subscription, visit.identity.key, None, visit.origin.received_at_ms, visit.origin.peer)
         try:
             with trio.move_on_after(HEARTBEAT_SECONDS):
-                await (await self._reach.intake.submit(Batch(b"", (), visit.origin, 0), bookmark=mark)).wait()
+                await (await self._reach.intake.submit(Batch(b"", EMPTY, visit.origin, 0), bookmark=mark)).wait()
         except SpoolError as error:
             raise RefusalError("spool", 503, str(error)) from error
         self._hear(visit, visit.decision.subscription)

@@ -1,15 +1,28 @@
-"""How batches become rows: what was kept before is left out, and the rest is joined into rows of up to 1 MiB."""
+"""How batches become rows: what was kept before is left out, and the rest is joined into rows of up to 1 MiB.
+
+A record is known again by its uid, unless that is weak (equal weak uids may be different events), and by its alias, where it has one: what tells that
+a peer sends the same message again. Both keys of a record that is kept are remembered. Of a duplicate:
+
+- known by its uid alone: its alias is remembered too. The message came another way, and when it is sent again its uid need not be the same (a RADIUS
+  Accounting-On without a time of its own has one from its arrival);
+- known by its alias: its uid isn't remembered. A uid that came of a retransmission may be that of another event, which must not be lost.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.model import Batch, Entry
+from pipeline.index import Index, Run, join_runs
+from pipeline.model import Batch
+from pipeline.spool.duplicates import KEY_OCTETS, split_keys
 
 ROW_OCTETS: Final = 1 << 20
+
+Known = Callable[[bytes], bytes]
+"""Which of some keys were kept before: from 16 octets a key to 1 or 0 for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +30,7 @@ class ComposedRow:
     """Records that follow one another, and their index."""
 
     records: bytes
-    index: tuple[Entry, ...]
+    index: Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +39,7 @@ class Composition:
 
     rows:        in order.
     duplicates:  per batch, how many of its records were kept before, in this group or an earlier one.
-    keys:        of the records that have one, 16 octets each.
+    keys:        to remember, 16 octets each.
     """
 
     rows: tuple[ComposedRow, ...]
@@ -38,79 +51,81 @@ class Composition:
 class _Composer:
     rows: list[ComposedRow] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
-    index: list[Entry] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     octets: int = 0
 
-    def add(self, records: bytes, entries: Sequence[Entry]) -> None:
-        """Take entries that follow one another in `records`, in as many rows as they need."""
-        at = 0
-        while at < len(entries):
-            start = entries[at].start
-            room = ROW_OCTETS - self.octets
-            until = bisect_right(entries, start + room, at, key=_end)
-            if until == at:
+    def add(self, batch: Batch, start: int, stop: int) -> None:
+        """Take records `start` to `stop` of a batch, in as many rows as they need."""
+        if stop - start == len(batch.index) and self.octets + len(batch.records) <= ROW_OCTETS:
+            self._append(batch.records, Run(batch.index, start, stop))
+            return
+        offsets = batch.index.offsets
+        while start < stop:
+            until = bisect_right(offsets, offsets[start] + ROW_OCTETS - self.octets, start + 1, stop + 1) - 1
+            if until == start:
                 if self.octets:
                     self.close()
                     continue
-                until = at + 1  # larger than a row: it gets one of its own
-            self._append(records, entries[at:until])
-            at = until
+                until = start + 1  # larger than a row: it gets one of its own
+            self._append(batch.records[offsets[start] : offsets[until]], Run(batch.index, start, until))
+            start = until
 
-    def _append(self, records: bytes, entries: Sequence[Entry]) -> None:
-        start, end = entries[0].start, entries[-1].end + 1
-        by = self.octets - start
-        self.index.extend([_moved(entry, by) for entry in entries] if by else entries)
-        self.parts.append(records[start:end])
-        self.octets += end - start
+    def _append(self, records: bytes, run: Run) -> None:
+        self.parts.append(records)
+        self.runs.append(run)
+        self.octets += len(records)
 
     def close(self) -> None:
-        if self.index:
-            self.rows.append(ComposedRow(self.parts[0] if len(self.parts) == 1 else b"".join(self.parts), tuple(self.index)))
-        self.parts, self.index, self.octets = [], [], 0
+        if self.octets:
+            self.rows.append(ComposedRow(self.parts[0] if len(self.parts) == 1 else b"".join(self.parts), join_runs(self.runs)))
+        self.parts, self.runs, self.octets = [], [], 0
 
 
-def _end(entry: Entry) -> int:
-    return entry.end + 1
-
-
-def _moved(entry: Entry, by: int) -> Entry:
-    return Entry(
-        entry.start + by,
-        entry.end + by,
-        entry.uid,
-        entry.weak,
-        entry.class_uid,
-        entry.event_code,
-        entry.status_id,
-        entry.time_ms,
-        entry.computer,
-    )
-
-
-def compose(batches: Sequence[Batch], known: Callable[[bytes], bool]) -> Composition:
+def compose(batches: Sequence[Batch], known: Known) -> Composition:
     """Join batches into rows.
-
-    A record with a weak uid is always kept: equal weak uids may be different events.
 
     Args:
         batches: in order of commit.
-        known: whether a record with this key was kept before this group.
+        known: which keys were kept before this group.
     """
     composer, duplicates, keys = _Composer(), [], dict[bytes, None]()
     for batch in batches:
-        run: list[Entry] = []
-        kept = 0
-        for entry in batch.index:
-            if not entry.weak:
-                if entry.uid in keys or known(entry.uid):
-                    continue
-                keys[entry.uid] = None
-            if run and entry.start != run[-1].end + 1:  # something between them is left out
-                composer.add(batch.records, run)
-                run = []
-            run.append(entry)
-            kept += 1
-        composer.add(batch.records, run)
-        duplicates.append(len(batch.index) - kept)
+        left_out = 0
+        start = 0
+        for place in _duplicates(batch, known, keys):
+            composer.add(batch, start, place)
+            start = place + 1
+            left_out += 1
+        composer.add(batch, start, len(batch.index))
+        duplicates.append(left_out)
     composer.close()
     return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys))
+
+
+def _duplicates(batch: Batch, known: Known, keys: dict[bytes, None]) -> Iterator[int]:
+    """Places of the records to leave out, ascending; what is to be remembered of the batch goes into `keys`."""
+    weak, uids, aliases = batch.index.weak, batch.index.uids, batch.aliases
+    if not aliases and all(weak):
+        return
+    if not any(weak) and _are_new(uids + aliases, known, keys):
+        return
+    known_uids, known_aliases = known(uids), known(aliases)
+    own_aliases = split_keys(aliases) or [b""] * len(weak)
+    for place, (uid, alias) in enumerate(zip(split_keys(uids), own_aliases, strict=True)):
+        again = not weak[place] and (known_uids[place] or uid in keys)
+        resent = alias and (known_aliases[place] or alias in keys)
+        if again or resent:
+            yield place
+        elif not weak[place]:
+            keys[uid] = None
+        if alias and not resent:
+            keys[alias] = None
+
+
+def _are_new(keys: bytes, known: Known, group: dict[bytes, None]) -> bool:
+    """Whether no key was kept before, in this group or an earlier one, and none is there twice; the group has them then."""
+    new = dict.fromkeys(split_keys(keys))
+    if len(new) < len(keys) // KEY_OCTETS or any(known(keys)) or not group.keys().isdisjoint(new):
+        return False
+    group.update(new)
+    return True

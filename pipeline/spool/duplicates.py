@@ -1,4 +1,4 @@
-"""The table of records already kept: their 16-octet keys, in memory for the question and in the spool for the next start.
+"""The table of records already kept: their 16-octet keys (uid, and alias where there is one), in memory for the question and in the spool for the next start.
 
 Bounded in number and age. Keys are stored as they come, one chunk per commit, and leave by whole chunks from the oldest: appending costs 16 octets a
 record, where a b-tree keyed by them would dirty a page a record. In memory a key takes about 0.1 kB (a `bytes` and its place in a set): 2 million
@@ -8,20 +8,25 @@ are 228 MB.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 KEY_OCTETS: Final = 16
 
 
+def split_keys(keys: bytes) -> list[bytes]:
+    """16 octets a key to one `bytes` each."""
+    return [keys[at : at + KEY_OCTETS] for at in range(0, len(keys), KEY_OCTETS)]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """The keys of one commit.
 
-    number:        of the first record of that commit.
-    keys:          of its records, 16 octets each, without separators.
+    number:        ascending; where it can be, that of the first record of that commit.
     kept_at_ms:    when it was committed, ms since the Unix epoch.
+    keys:          16 octets each, without separators.
     """
 
     number: int
@@ -30,9 +35,6 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.keys) // KEY_OCTETS
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (self.keys[at : at + KEY_OCTETS] for at in range(0, len(self.keys), KEY_OCTETS))
 
 
 class DuplicateTable:
@@ -51,8 +53,17 @@ class DuplicateTable:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._keys
+    def known(self, keys: bytes) -> bytes:
+        """1 for each key that is remembered, else 0.
+
+        Args:
+            keys: 16 octets each.
+        """
+        return bytes(map(self._keys.__contains__, split_keys(keys)))
+
+    def next_number(self, head: int) -> int:
+        """The number of a chunk that is committed when the log's head is `head`: that, unless a chunk without new records took it."""
+        return max(head, self._chunks[-1].number + 1) if self._chunks else head
 
     def load(self, chunks: Iterable[Chunk]) -> None:
         """Remember stored chunks, oldest first."""
@@ -62,7 +73,7 @@ class DuplicateTable:
     def add(self, chunk: Chunk) -> None:
         """Remember a chunk that has been committed."""
         self._chunks.append(chunk)
-        self._keys.update(chunk)
+        self._keys.update(split_keys(chunk.keys))
 
     def outgrown(self, coming: int, now_ms: int) -> tuple[tuple[Chunk, ...], int]:
         """The oldest chunks that have to go before `coming` more keys are added, and how many of their keys are still young enough to be missed."""
@@ -81,4 +92,4 @@ class DuplicateTable:
         for chunk in chunks:
             gone = self._chunks.popleft()
             assert gone is chunk, "chunks leave in the order they came"  # noqa: S101 - our own invariant
-            self._keys.difference_update(gone)
+            self._keys.difference_update(split_keys(gone.keys))

@@ -13,7 +13,7 @@ from typing import Final
 
 import apsw
 
-from pipeline.model import Entry
+from pipeline.index import Entry
 from pipeline.spool.composition import ComposedRow, compose
 from pipeline.spool.cursors import SAVE_CURSOR, SELECT_CURSORS, StoredCursor, parse_cursor
 from pipeline.spool.duplicates import Chunk, DuplicateTable
@@ -202,8 +202,8 @@ class Ledger:
         """
         connection = self._connection
         self._checkpoint_if_due()
-        composition = compose([submission.batch for submission in work.group], self._known.__contains__)
-        chunk = Chunk(self.head.number, work.now_ms, composition.keys)
+        composition = compose([submission.batch for submission in work.group], self._known.known)
+        chunk = Chunk(self._known.next_number(self.head.number), work.now_ms, composition.keys)
         connection.execute("BEGIN IMMEDIATE")
         try:
             leaving, evicted = self._store_keys(chunk)
@@ -238,7 +238,7 @@ class Ledger:
         leaving, evicted = self._known.outgrown(len(chunk), chunk.kept_at_ms)
         self._connection.executemany("DELETE FROM keys WHERE number = ?", ((old.number,) for old in leaving))
         if chunk.keys:
-            self._connection.execute("INSERT OR REPLACE INTO keys (number, kept_at_ms, keys) VALUES (?, ?, ?)", (chunk.number, chunk.kept_at_ms, chunk.keys))
+            self._connection.execute("INSERT INTO keys (number, kept_at_ms, keys) VALUES (?, ?, ?)", (chunk.number, chunk.kept_at_ms, chunk.keys))
         return leaving, evicted
 
     def _store_rows(self, rows: Iterable[ComposedRow], work: Work) -> tuple[Head, tuple[Row, ...]]:
@@ -249,7 +249,7 @@ class Ledger:
                 stored = encode_row(row, number=number, before=octets, kept_at_ms=work.now_ms)
                 self._connection.execute(INSERT, stored)
                 octets += stored.octets
-                fresh.append(Row(row.records, row.index, range(number, end), end))
+                fresh.append(Row.whole(row.records, row.index, number))
             number = end
         return replace(self.head, number=number, octets=octets, rows=self.head.rows + len(fresh)), tuple(fresh)
 
@@ -310,7 +310,7 @@ class Ledger:
                 break
             if isinstance(row, Row):
                 wants, unclaimed = consumer.wants or _everything, max(cursor, standing.claimed)
-                lost += sum(number >= unclaimed and wants(entry) for number, entry in zip(row.numbers, row.index, strict=True))
+                lost += sum(number >= unclaimed and wants(entry) for number, entry in zip(row.numbers, row.entries(), strict=True))
             cursor = row.end
         return replace(line, cursor=cursor, lost=lost)
 

@@ -1,15 +1,15 @@
 """Row: consecutive records of the spool as one consumer gets them, and the pieces a delivery makes of it.
 
 Every record in the spool has a number, counted from 0 without gaps in the order of commit. A cursor is such a number: the first record its
-consumer hasn't taken. Filtering and bisecting choose among the index; the buffer is shared and never copied for it.
+consumer hasn't taken. Filtering and bisecting choose among the places of the index; buffer and index are shared and never copied for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.model import Entry
+from pipeline.index import Entry, Index
 
 Wants = Callable[[Entry], bool]
 """A consumer's filter: decides by the index alone."""
@@ -19,43 +19,61 @@ Wants = Callable[[Entry], bool]
 class Row:
     """Records of one stored row, or those of them that a consumer wants.
 
-    records:  OCSF records as newline-delimited JSON, each ended by LF; may hold more than `index` names.
-    index:    one Entry per chosen record, in order; spans are octets of `records`, the LF not included.
-    numbers:  the chosen records' numbers, ascending.
+    records:  OCSF records of the whole row as newline-delimited JSON, each ended by LF.
+    index:    of the whole row.
+    first:    number of the row's first record.
+    chosen:   places of the chosen records in the index, ascending.
     end:      where the cursor stands once all of them are taken.
     """
 
     records: bytes
-    index: tuple[Entry, ...]
-    numbers: Sequence[int]
+    index: Index
+    first: int
+    chosen: Sequence[int]
     end: int
 
+    @classmethod
+    def whole(cls, records: bytes, index: Index, first: int) -> Row:
+        """Every record of a row."""
+        return cls(records, index, first, range(len(index)), first + len(index))
+
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self.chosen)
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The chosen records' numbers, ascending."""
+        if isinstance(self.chosen, range):
+            return range(self.first + self.chosen.start, self.first + self.chosen.stop)
+        return [self.first + place for place in self.chosen]
+
+    def entries(self) -> Iterator[Entry]:
+        """Each chosen record's, in order; spans are octets of `records`, the LF not included."""
+        if len(self.chosen) == len(self.index):
+            return iter(self.index)
+        return map(self.index.__getitem__, self.chosen)
 
     def texts(self) -> Iterator[bytes]:
         """Each chosen record as one JSON text, without its LF."""
-        records = self.records
-        return (records[entry.start : entry.end] for entry in self.index)
+        records, offsets = self.records, self.index.offsets
+        return (records[offsets[place] : offsets[place + 1] - 1] for place in self.chosen)
 
     def ndjson(self) -> bytes:
         """The chosen records, each ended by LF."""
-        if not self.index:
+        if not self.chosen:
             return b""
-        if self.numbers[-1] - self.numbers[0] + 1 == len(self.index):
-            return self.records[self.index[0].start : self.index[-1].end + 1]
-        return b"".join(self.records[entry.start : entry.end + 1] for entry in self.index)
+        if len(self.chosen) == len(self.index):
+            return self.records
+        first, last, offsets = self.chosen[0], self.chosen[-1], self.index.offsets
+        if last - first + 1 == len(self.chosen):
+            return self.records[offsets[first] : offsets[last + 1]]
+        return b"".join(self.records[offsets[place] : offsets[place + 1]] for place in self.chosen)
 
     def select(self, wants: Wants) -> Row:
         """The records that `wants` chooses; the end stays, so that the others are passed with them."""
-        chosen = [at for at, entry in enumerate(self.index) if wants(entry)]
-        if len(chosen) == len(self.index):
-            return self
-        return Row(self.records, tuple(self.index[at] for at in chosen), [self.numbers[at] for at in chosen], self.end)
+        chosen = [place for place, entry in zip(self.chosen, self.entries(), strict=True) if wants(entry)]
+        return self if len(chosen) == len(self) else replace(self, chosen=chosen)
 
     def split(self, at: int) -> tuple[Row, Row]:
         """The first `at` records (0 < at < len), and the rest."""
-        return (
-            Row(self.records, self.index[:at], self.numbers[:at], self.numbers[at]),
-            Row(self.records, self.index[at:], self.numbers[at:], self.end),
-        )
+        return replace(self, chosen=self.chosen[:at], end=self.first + self.chosen[at]), replace(self, chosen=self.chosen[at:])

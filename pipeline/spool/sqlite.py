@@ -218,7 +218,7 @@ class SqliteSpool:
 
     def _remember(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            self._recent[row.numbers[0]] = row
+            self._recent[row.first] = row
             self._recent_octets += len(row.records)
         while self._recent_octets > RECENT_OCTETS:
             self._recent_octets -= len(self._recent.popitem(last=False)[1].records)
@@ -235,7 +235,7 @@ class SqliteSpool:
             row = self._recent.get(at) or await self._fetch(at, head)
             if isinstance(row, Row):
                 cursor.claimed = row.end
-                return row if row.numbers[0] >= at else row.split(at - row.numbers[0])[1]
+                return row if row.first >= at else row.split(at - row.first)[1]
             if row is not None:
                 self._damaged[row.number] = row
             self._move(cursor, head if row is None else row.end, cursor.stored.state)
@@ -280,7 +280,7 @@ class SqliteSpool:
     def park(self, consumer: str, row: Row, refusal: DeliveryError) -> bool:
         if self._parked[consumer] >= MAX_DEAD_LETTERS:
             return False
-        (entry,), (number,), (record,) = row.index, row.numbers, row.texts()
+        (entry,), (number,), (record,) = row.entries(), row.numbers, row.texts()
         self._letters.append(DeadLetter(consumer, number, entry.uid, refusal.reason, refusal.detail[:MAX_DETAIL], record))
         self._parked[consumer] += 1
         self._metrics.parked.labels(consumer, refusal.reason).inc()

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import apsw
 
 from kernel import compress, decompress
+from pipeline.index import Index
 from pipeline.spool.composition import ComposedRow
-from pipeline.spool.index import encode_index, parse_index
 from pipeline.spool.row import Row
 
 LEVEL: Final = 1
@@ -62,7 +62,7 @@ def encode_row(row: ComposedRow, *, number: int, before: int, kept_at_ms: int) -
         before: octets of all rows ever stored before it.
         kept_at_ms: time of the commit, ms since the Unix epoch.
     """
-    index = encode_index(row.index)
+    index = row.index.columns
     entries, body = compress(index, LEVEL), compress(row.records, LEVEL)
     stored = StoredRow(number, len(row.index), before, len(entries) + len(body), len(row.records), len(index), kept_at_ms, 0, entries, body)
     return stored._replace(checksum=stored.crc())
@@ -85,8 +85,8 @@ def parse_row(stored: StoredRow) -> Row:
     """
     if not is_intact(stored) or stored.body_octets > MAX_OCTETS or stored.entries_octets > MAX_OCTETS:
         raise ValueError("checksum")
-    index = parse_index(decompress(stored.entries, stored.entries_octets))
-    return Row(decompress(stored.body, stored.body_octets), index, range(stored.number, stored.end), stored.end)
+    index = Index.parse(decompress(stored.entries, stored.entries_octets))
+    return Row.whole(decompress(stored.body, stored.body_octets), index, stored.number)
 
 
 class Damaged(NamedTuple):

@@ -20,8 +20,8 @@ from forwarders.delivery import Delivery
 from forwarders.destination import Delivered, Destination
 from forwarders.settings import RetrySettings
 from pipeline.errors import DeliveryError
+from pipeline.index import Entry
 from pipeline.metrics import Metrics
-from pipeline.model import Entry
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, OnFull, Start
 from pipeline.spool.sqlite import SqliteSpool

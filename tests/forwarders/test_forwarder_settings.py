@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from forwarders.settings import FileSettings, FilterSettings, ForwarderSettings, SensorSettings, SensorTransport, StdoutSettings
-from pipeline.model import Entry
+from pipeline.index import Entry
 from pipeline.settings import SocketAddress
 from pipeline.spool.settings import OnFull, Start
 

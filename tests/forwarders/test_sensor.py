@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -64,7 +65,7 @@ def row_of(*events: WindowsEvent, keep_all: bool = False) -> Row:
         spans.extend((start, start + len(payload)))
     batch: Batch = Normalizer(keep_all=keep_all).normalize(Frames(b"".join(payloads), spans, ORIGIN))
     assert len(batch.index) == len(events), batch.rejected
-    return Row(batch.records, batch.index, range(len(events)), len(events))
+    return Row.whole(batch.records, batch.index, 0)
 
 
 async def test_all_fifteen_leave_in_order_in_the_layouts_that_carry_them() -> None:
@@ -142,7 +143,7 @@ async def test_nothing_is_counted_before_it_is_sent() -> None:
 
 async def test_a_record_that_is_none_is_refused_alone() -> None:
     row = row_of(SAMPLES["4776"])
-    broken = Row(b"[" + row.records[1:], row.index, row.numbers, row.end)
+    broken = replace(row, records=b"[" + row.records[1:])
     with pytest.raises(DeliveryError) as refused:
         await sensor(SensorLayout.SPLUNK, FakeSender()).deliver(broken)
     assert (refused.value.reason, refused.value.retriable) == ("unreadable-record", False)
@@ -154,7 +155,7 @@ async def test_no_record_stops_a_delivery(event: WindowsEvent) -> None:
     sender = FakeSender(max_message=500)
     batch = Normalizer().normalize(Frames(payload := event_xml.encode_event(event), array("I", (0, len(payload))), ORIGIN))
     for layout in SensorLayout:
-        await sensor(layout, sender).deliver(Row(batch.records, batch.index, range(len(batch.index)), len(batch.index)))
+        await sensor(layout, sender).deliver(Row.whole(batch.records, batch.index, 0))
     assert all(len(message) <= 500 for message in sender.messages)
 
 

@@ -18,7 +18,7 @@ from pipeline.spool.row import Row
 
 def row_of(names: range, octets: int = 0) -> Row:
     batch = batch_of(names, octets=octets)
-    return Row(batch.records, batch.index, names, names.stop)
+    return Row.whole(batch.records, batch.index, names.start)
 
 
 async def test_a_file_gets_every_line(tmp_path: Path) -> None:

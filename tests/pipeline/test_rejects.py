@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.index import EMPTY
 from pipeline.model import Batch, Origin, Reject, Transport
 from pipeline.rejects import Rejects
 
@@ -12,7 +13,7 @@ ORIGIN = Origin("listeners.syslog", Transport.UDP, "192.0.2.1", 0)
 
 
 def batch_with(*rejects: Reject) -> Batch:
-    return Batch(b"", (), ORIGIN, len(rejects), rejects=rejects)
+    return Batch(b"", EMPTY, ORIGIN, len(rejects), rejects=rejects)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 100)), max_size=80))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import orjson
 
+from pipeline.index import Entry, Index
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Entry, Origin, Transport
+from pipeline.model import Batch, Origin, Transport
 from pipeline.spool.settings import Consumer, SpoolSettings
 from pipeline.spool.spool import Submission
 from pipeline.spool.sqlite import SqliteSpool, open_spool
@@ -28,6 +29,11 @@ def name_of(record: bytes) -> int:
     return int(orjson.loads(record)["name"])
 
 
+def alias_of(name: int) -> bytes:
+    """The second duplicate key of this name."""
+    return b"alias" + name.to_bytes(11, "big")
+
+
 def batch_of(
     names: Iterable[int],
     *,
@@ -45,7 +51,7 @@ def batch_of(
         index.append(Entry(at, at + len(record), uid_of(name), weak, class_uid, event_code, 1, 1_700_000_000_000 + name, computer))
         records.append(record + b"\n")
         at += len(record) + 1
-    return Batch(b"".join(records), tuple(index), Origin(listener, Transport.TCP, "192.0.2.1", 0), len(index))
+    return Batch(b"".join(records), Index.of(index), Origin(listener, Transport.TCP, "192.0.2.1", 0), len(index))
 
 
 def submissions(*batches: Batch) -> list[Submission]:

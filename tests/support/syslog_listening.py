@@ -15,9 +15,10 @@ from kernel import Engine
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from listeners.syslog.settings import SyslogSettings
+from pipeline.index import Entry, Index
 from pipeline.log import LogSettings, open_log
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Entry, Frames, Reject, Transport
+from pipeline.model import Batch, Frames, Reject, Transport
 from pipeline.receipt import Receipt
 
 PATIENCE = 60
@@ -33,7 +34,7 @@ def keep_all(frames: Frames) -> Batch:
         at = len(records)
         records += frames.buffer[start:end] + b"\n"
         index.append(Entry(at, len(records) - 1, b"\x00" * 16, True, 0, "1", 0, 0, ""))
-    return Batch(bytes(records), tuple(index), frames.origin, len(frames))
+    return Batch(bytes(records), Index.of(index), frames.origin, len(frames))
 
 
 @dataclass

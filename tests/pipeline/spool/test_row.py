@@ -11,7 +11,7 @@ from pipeline.spool.row import Row
 
 def row_of(count: int, first: int = 100) -> Row:
     batch = batch_of(range(count))
-    return Row(batch.records, batch.index, range(first, first + count), first + count)
+    return Row.whole(batch.records, batch.index, first)
 
 
 def names(row: Row) -> list[int]:

@@ -8,6 +8,7 @@ import apsw
 import pytest
 from support.batches import batch_of, spool_in
 
+from pipeline.index import EMPTY
 from pipeline.model import Batch, Origin, Reject, Transport
 from pipeline.spool import sources
 from pipeline.spool.database import FILE_NAME, open_reader
@@ -24,7 +25,7 @@ def mark(fragment: bytes | None, at_ms: int, *, events: bool = True, gaps: int =
 
 def rejecting(*raws: bytes) -> Submission:
     origin = Origin("listeners.wef", Transport.HTTPS, "192.0.2.1", 5, "dc1.contoso.example")
-    return Submission(Batch(b"", (), origin, len(raws), rejects=tuple(Reject(raw, "not-well-formed", 3, "x") for raw in raws)), keep_rejects=True)
+    return Submission(Batch(b"", EMPTY, origin, len(raws), rejects=tuple(Reject(raw, "not-well-formed", 3, "x") for raw in raws)), keep_rejects=True)
 
 
 async def test_bookmarks_are_kept_octet_for_octet_and_survive(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import trio
 from support.batches import batch_of, name_of, read_all, spool_in, submissions
 
 from pipeline.errors import DeliveryError, SpoolError
+from pipeline.index import Entry
 from pipeline.metrics import Metrics
-from pipeline.model import Entry
 from pipeline.spool import database
 from pipeline.spool.database import check_sqlite
 from pipeline.spool.settings import Consumer, DuplicateSettings, OnFull, SpoolSettings, Start
