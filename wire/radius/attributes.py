@@ -1,0 +1,160 @@
+"""Attributes: type, length, value (RFC 2865 section 5), and what is inside of the types that hold others.
+
+    plain            Type, Length, Value
+    vendor-specific  26: Vendor-Id (4 octets), then attributes of that vendor (RFC 2865 section 5.26)
+    extended         241 to 244: Extended-Type (1 octet), Value (RFC 6929 section 2.1)
+    long extended    245, 246: Extended-Type, a flag octet whose first bit says that the next one goes on, Value (RFC 6929 section 2.2)
+    extended vendor  extended type 26: Vendor-Id, Vendor-Type (1 octet), Value (RFC 6929 section 2.4)
+
+A nested length is checked against what holds it, never against the packet. An attribute whose inside breaks its form isn't refused: the packet is
+understood without it, so it stays whole, under the number of what holds it. Only a packet whose own attributes break their form is refused.
+
+    rule                the packet has
+    radius-attribute    an attribute shorter than its type and length, or longer than what is left
+
+Departures: many attributes in one vendor-specific attribute are read, as RFC 2865 allows and RFC 6929 section 2.3 no longer does. Attributes of length 2
+(no value) are kept, though RFC 2865 section 5 says to leave them out. Fragments of a long extended attribute are joined only where they
+follow one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from pipeline.errors import MessageError
+
+DOCUMENT: Final = "RFC 2865 section 5"
+
+HEADER: Final = 2
+MAX_VALUE: Final = 253
+
+VENDOR_SPECIFIC: Final = 26
+VENDOR_ID: Final = 4
+EXTENDED: Final = range(241, 245)
+LONG_EXTENDED: Final = range(245, 247)
+MORE: Final = 0x80
+MAX_FRAGMENT: Final = MAX_VALUE - 2
+
+
+class Attribute(NamedTuple):
+    """One attribute of a packet, as it lies there.
+
+    type:   its number, 0 to 255.
+    value:  0 to 253 octets.
+    """
+
+    type: int
+    value: bytes
+
+
+class Numbered(NamedTuple):
+    """An attribute under the number that says what it means.
+
+    path:   dotted number of RFC 6929 section 2.7 as a tuple: (40,), (26, 311, 10), (241, 1), (241, 26, 311, 10); (26,) and (241,) are those whose inside
+            breaks its form, (26, 311) those of a vendor that has a form of its own.
+    value:  what stands there, long ones joined.
+    """
+
+    path: tuple[int, ...]
+    value: bytes
+
+
+def parse_attributes(octets: bytes, start: int, end: int) -> tuple[Attribute, ...]:
+    """The attributes from `start` on, which have to end at `end`.
+
+    Raises:
+        MessageError: radius-attribute.
+    """
+    found: list[Attribute] = []
+    while start < end:
+        length = octets[start + 1] if end - start >= HEADER else 0
+        if not HEADER <= length <= end - start:
+            raise MessageError("radius-attribute", offset=start, document=DOCUMENT, detail=f"type {octets[start]}, length {length}, {end - start} octets left")
+        found.append(Attribute(octets[start], octets[start + HEADER : start + length]))
+        start += length
+    return tuple(found)
+
+
+def encode_attributes(attributes: Iterable[Attribute]) -> bytes:
+    """Attributes, one after another; a value of more than 253 octets is a ValueError, since nothing a peer sends gets here so long."""
+    return b"".join(bytes((attribute.type, HEADER + len(attribute.value))) + attribute.value for attribute in attributes)
+
+
+def scan_numbered(attributes: Iterable[Attribute]) -> Iterator[Numbered]:
+    """What each attribute is or holds, in order."""
+    pending: Numbered | None = None  # fragments so far of a long extended attribute
+    for attribute in attributes:
+        if attribute.type in LONG_EXTENDED and len(attribute.value) >= 2:  # noqa: PLR2004 - Extended-Type and flags
+            path = (attribute.type, attribute.value[0])
+            if pending is not None and pending.path != path:
+                yield from _extended(pending)
+                pending = None
+            pending = Numbered(path, (pending.value if pending else b"") + attribute.value[2:])
+            if not attribute.value[1] & MORE:
+                yield from _extended(pending)
+                pending = None
+            continue
+        if pending is not None:
+            yield from _extended(pending)
+            pending = None
+        if attribute.type == VENDOR_SPECIFIC:
+            yield from _vendor_specific(attribute.value)
+        elif attribute.type in EXTENDED and attribute.value:
+            yield from _extended(Numbered((attribute.type, attribute.value[0]), attribute.value[1:]))
+        else:
+            yield Numbered((attribute.type,), attribute.value)
+    if pending is not None:
+        yield from _extended(pending)
+
+
+def _vendor_specific(value: bytes) -> Iterator[Numbered]:
+    if len(value) < VENDOR_ID:
+        yield Numbered((VENDOR_SPECIFIC,), value)
+        return
+    vendor = int.from_bytes(value[:VENDOR_ID])
+    try:
+        inside = parse_attributes(value, VENDOR_ID, len(value))
+    except MessageError:
+        inside = ()
+    if not inside:
+        yield Numbered((VENDOR_SPECIFIC, vendor), value[VENDOR_ID:])
+    for attribute in inside:
+        yield Numbered((VENDOR_SPECIFIC, vendor, attribute.type), attribute.value)
+
+
+def _extended(found: Numbered) -> Iterator[Numbered]:
+    path, value = found
+    if path[1] == VENDOR_SPECIFIC and len(value) > VENDOR_ID:
+        yield Numbered((*path, int.from_bytes(value[:VENDOR_ID]), value[VENDOR_ID]), value[VENDOR_ID + 1 :])
+    else:
+        yield found
+
+
+def encode_numbered(numbered: Numbered) -> tuple[Attribute, ...]:
+    """The attributes that hold one value: one, or more where a long extended one has to be cut. The inverse of `scan_numbered`.
+
+    Raises:
+        ValueError: a number that no attribute has, or a value that is too long for its form.
+    """
+    path, value = numbered
+    attributes: tuple[Attribute, ...]
+    match path:
+        case (kind, inner, vendor, number) if kind >= EXTENDED.start and inner == VENDOR_SPECIFIC:
+            return encode_numbered(Numbered((kind, inner), vendor.to_bytes(VENDOR_ID) + bytes((number,)) + value))
+        case (kind, vendor, number) if kind == VENDOR_SPECIFIC:
+            return encode_numbered(Numbered((kind, vendor), encode_attributes((Attribute(number, value),))))
+        case (kind, vendor) if kind == VENDOR_SPECIFIC:
+            attributes = (Attribute(kind, vendor.to_bytes(VENDOR_ID) + value),)
+        case (kind, inner) if kind in EXTENDED:
+            attributes = (Attribute(kind, bytes((inner,)) + value),)
+        case (kind, inner) if kind in LONG_EXTENDED:
+            pieces = [value[at : at + MAX_FRAGMENT] for at in range(0, len(value), MAX_FRAGMENT)] or [b""]
+            attributes = tuple(Attribute(kind, bytes((inner, MORE if at < len(pieces) else 0)) + piece) for at, piece in enumerate(pieces, 1))
+        case (kind,):
+            attributes = (Attribute(kind, value),)
+        case _:
+            raise ValueError(f"no number of an attribute: {path}")
+    if max(len(attribute.value) for attribute in attributes) > MAX_VALUE:
+        raise ValueError(f"{len(value)} octets are too many for attribute {path}")
+    return attributes
