@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 Constant = str | int | bool | list[str] | list[dict[str, str]]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
-SHIPPED: Final = ("ocsf.toml", "windows.toml", "accounts.toml", "groups.toml", "ntlm.toml", "services.toml", "directory.toml", "profiles.toml")
+SHIPPED: Final = ("ocsf.toml", "windows.toml", "accounts.toml", "groups.toml", "ntlm.toml", "services.toml", "directory.toml", "radius.toml", "profiles.toml")
 
 
 class RowSpec(Settings):

@@ -1,9 +1,9 @@
-"""What an engine reads: the envelope by name and the payload in order, made of an event and its origin."""
+"""What an engine reads: the envelope by name and the payload in order, made of an event or an accounting packet, and its origin."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +60,23 @@ def windows_source(event: WindowsEvent, *, log_format: str, arrival_ms: int, lab
         if isinstance(value, str) and not value.isascii():
             envelope[name] = _encodable(value)
     return Source(envelope, tuple((_encodable(name), _encodable(text)) for name, text in event.data), arrival_ms, labels)
+
+
+def radius_source(
+    attributes: Sequence[tuple[str, str]], *, status_type: int, peer: str, arrival_ms: int, vendor: str = "", labels: tuple[str, ...] = ()
+) -> Source:
+    """An accounting packet as a source.
+
+    Args:
+        attributes: (name, text) in the packet's order, secrets left out.
+        status_type: the number of its Acct-Status-Type.
+        peer: address it came from.
+        arrival_ms: arrival at the gateway, ms since the Unix epoch.
+        vendor: who made the server, as configured.
+        labels: what metadata.labels says of it.
+    """
+    envelope: dict[str, str | int | None] = {"StatusType": status_type, "Peer": peer, "ArrivalMs": arrival_ms, "Vendor": vendor}
+    return Source(envelope, tuple(attributes), arrival_ms, labels)
 
 
 def _encodable(text: str) -> str:

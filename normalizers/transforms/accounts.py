@@ -35,6 +35,31 @@ def account(values: Values, _options: Options) -> Written | None:
     return {key: part for key, part in (("name", short), ("domain", domain)) if part}
 
 
+def realm_account(values: Values, options: Options) -> Written | None:
+    r"""User-Name and, if told, its domain: as `account`, but `name@realm` is split at its last `@`, as a network access identifier is (RFC 7542 section 2.2).
+
+    A domain without a name is refused.
+    """
+    if values[0] is None:
+        return None
+    name = str(values[0])
+    explicit = _without_ident(str(values[1]), name) if len(values) > 1 and values[1] is not None else None
+    short, _, realm = name.rpartition("@")
+    if not short or not realm or "\\" in short:
+        return account((name, explicit), options)
+    return {"name": short, "domain": explicit or realm}
+
+
+def _without_ident(domain: str, name: str) -> str:
+    """MS-CHAP-Domain starts with an octet that matches requests with replies (RFC 2548 section 2.1.4), which some servers leave out.
+
+    It is told by what no name begins with, or by the domain in User-Name.
+    """
+    if domain[:1] < " " or domain[:1] in "\x7f\ufffd" or name.startswith(f"{domain[1:]}\\"):
+        return domain[1:]
+    return domain
+
+
 def _parse_sid(text: str) -> str | None:
     wrapped = _WRAPPED.fullmatch(text)
     found = _SID.fullmatch(wrapped[1] if wrapped else text)

@@ -49,6 +49,11 @@ def guid(values: Values, _options: Options) -> Written | None:
     return {"": bare.lower() if bare.isascii() else bare} if bare else None
 
 
+def is_not_in(value: str, among: Sequence[str]) -> bool:
+    """Test `not_in`: whether the value is there and none of the case's."""
+    return value not in among
+
+
 def is_in(value: str, among: Sequence[str]) -> bool:
     """Test `in`: whether the value is one of the case's."""
     return value in among

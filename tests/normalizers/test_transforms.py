@@ -12,8 +12,9 @@ from normalizers.plan import Options, Other, Written
 from normalizers.transforms import TESTS, TRANSFORMS
 from normalizers.transforms.distinguished_names import parse_dn
 
-TABLE = Options(table={"auto start": 3, "0": "LogAlways", "0xc000006a": "INVALID_CREDENTIALS", "0x0": "SUCCESS"}, default=0)
+TABLE = Options(table={"auto start": 3, "User Request": 1, "0": "LogAlways", "0xc000006a": "INVALID_CREDENTIALS", "0x0": "SUCCESS"}, default=0)
 DOMAIN = "S-1-5-21-1-2-3"
+NOW_MS = 1_700_000_000_000
 
 LEVI = "CN=Levi\\, Dana,DC=contoso,DC=example"
 
@@ -23,7 +24,7 @@ def service(line: str, path: str, name: str) -> Written:
 
 
 #   transform       values                                   written                                                  why
-CASES: list[tuple[str, tuple[str | None, ...], Written | None, str]] = [
+CASES: list[tuple[str, tuple[str | int | None, ...], Written | None, str]] = [
     ("account",     ("dana", None),                          {"name": "dana"},                                        "a name"),
     ("account",     ("CONTOSO\\dana", None),                 {"name": "dana", "domain": "CONTOSO"},                   "DOMAIN\\name"),
     ("account",     ("A\\B\\c", None),                       {"name": "B\\c", "domain": "A"},                         "the first backslash splits"),
@@ -86,11 +87,73 @@ CASES: list[tuple[str, tuple[str | None, ...], Written | None, str]] = [
     ("dn",          ("cn=a\\2Cb",),                          {"ldap_person.ldap_dn": "cn=a\\2Cb", "ldap_person.ldap_cn": "a,b"}, "a hex pair"),
     ("dn",          ("CONTOSO\\dana",),                      None,                                                    "no DN"),
     ("dn_group",    ("CN=Admins,DC=x",),                     {"name": "Admins", "domain": "x"},                       "a group"),
+    ("ip",          ("192.0.2.7",),                          {"": "192.0.2.7"},                                       "IPv4"),
+    ("ip",          ("2001:DB8::1",),                        {"": "2001:DB8::1"},                                     "IPv6 as delivered"),
+    ("ip",          ("0.0.0.0",),                            None,                                                    "nobody's IPv4"),
+    ("ip",          ("::",),                                 None,                                                    "nobody's IPv6"),
+    ("ip",          ("2001:db8:1111:2222:3333:4444:192.100.100.100",), None,                                          "longer than OCSF takes"),
+    ("ip",          ("vpn.contoso.example",),                None,                                                    "a name"),
+    ("framed_address", ("10.8.0.23",),                       {"": "10.8.0.23"},                                       "an address"),
+    ("framed_address", ("255.255.255.255",),                 {},                                                      "the user chooses"),
+    ("framed_address", ("255.255.255.254",),                 {},                                                      "the server chooses"),
+    ("framed_address", ("0.0.0.0",),                         None,                                                    "none yet"),
+    ("station",     ("203.0.113.77",),                       {"ip": "203.0.113.77"},                                  "IPv4"),
+    ("station",     ("2001:db8::77",),                       {"ip": "2001:db8::77"},                                  "IPv6"),
+    ("station",     ("ip=203.0.113.77",),                    {"ip": "203.0.113.77"},                                  "ip="),
+    ("station",     ("203.0.113.77:4500",),                  {"ip": "203.0.113.77"},                                  "with its port"),
+    ("station",     ("IP=203.0.113.77:4500",),               {"ip": "203.0.113.77"},                                  "ip= with its port"),
+    ("station",     ("[2001:db8::77]:4500",),                {"ip": "2001:db8::77"},                                  "IPv6 with its port"),
+    ("station",     ("[2001:db8::77]",),                     {"ip": "2001:db8::77"},                                  "IPv6 in brackets"),
+    ("station",     (" 203.0.113.77 ",),                     {"ip": "203.0.113.77"},                                  "padded"),
+    ("station",     ("00-1a-2B-3c-4d-5e",),      {"mac": "00-1A-2B-3C-4D-5E", "name": "00-1a-2B-3c-4d-5e"},           "MAC with dashes"),
+    ("station",     ("00:1a:2b:3c:4d:5e",),      {"mac": "00-1A-2B-3C-4D-5E", "name": "00:1a:2b:3c:4d:5e"},           "MAC with colons"),
+    ("station",     ("001a.2b3c.4d5e",),         {"mac": "00-1A-2B-3C-4D-5E", "name": "001a.2b3c.4d5e"},              "MAC with dots"),
+    ("station",     ("001a2b3c4d5e",),           {"mac": "00-1A-2B-3C-4D-5E", "name": "001a2b3c4d5e"},                "bare MAC"),
+    ("station",     ("00-1a:2b-3c:4d-5e",),                  {"name": "00-1a:2b-3c:4d-5e"},                           "mixed separators"),
+    ("station",     ("+49 89 5550123",),                     {"name": "+49 89 5550123"},                              "a number"),
+    ("station",     ("203.0.113.77:port",),                  {"name": "203.0.113.77:port"},                           "no port"),
+    ("realm_account", ("CONTOSO\\dana", None),               {"name": "dana", "domain": "CONTOSO"},                   "DOMAIN\\name"),
+    ("realm_account", ("dana@contoso.example",),             {"name": "dana", "domain": "contoso.example"},           "a UPN"),
+    ("realm_account", ("d@na@contoso.example", None),        {"name": "d@na", "domain": "contoso.example"},           "the last @ splits"),
+    ("realm_account", ("dana", None),                        {"name": "dana"},                                        "a name"),
+    ("realm_account", ("@contoso.example", None),            {"name": "@contoso.example"},                            "no name before the @"),
+    ("realm_account", ("dana@", None),                       {"name": "dana@"},                                       "no realm behind it"),
+    ("realm_account", ("CONTOSO\\dana@lab", None),           {"name": "dana@lab", "domain": "CONTOSO"},               "the backslash goes first"),
+    ("realm_account", ("dana", "CONTOSO"),                   {"name": "dana", "domain": "CONTOSO"},                   "a domain of its own"),
+    ("realm_account", ("dana@contoso.example", "CONTOSO"),   {"name": "dana", "domain": "CONTOSO"},                   "which wins"),
+    ("realm_account", ("dana", "\x01CONTOSO"),               {"name": "dana", "domain": "CONTOSO"},                   "its first octet"),
+    ("realm_account", ("dana", "\ufffdCONTOSO"),             {"name": "dana", "domain": "CONTOSO"},                   "its first octet, no ASCII"),
+    ("realm_account", ("CONTOSO\\dana", "?CONTOSO"),         {"name": "dana", "domain": "CONTOSO"},                   "its first octet, by User-Name"),
+    ("realm_account", ("dana", "\x01"),                      {"name": "dana"},                                        "nothing behind its first octet"),
+    ("realm_account", (None, "CONTOSO"),                     None,                                                    "a domain alone"),
+    ("sent_time",   ("1714983600", "5", NOW_MS), {"time": 1_714_983_600_000, "metadata.original_time": "1714983600"},   "told"),
+    ("sent_time",   (None, "5", NOW_MS),                     {"time": NOW_MS - 5_000},                                "arrival less the delay"),
+    ("sent_time",   (None, None, NOW_MS),                    {"time": NOW_MS},                                        "arrival"),
+    ("sent_time",   (None, "4294967295", NOW_MS),            None,                                                    "a delay from before 1970"),
+    ("sent_time",   ("soon", None, NOW_MS),                  None,                                                    "no number"),
+    ("sent_time",   ("4294967296", None, NOW_MS),            None,                                                    "over 32 bits"),
+    ("seconds_ms",  ("3723",),                               {"": 3_723_000},                                         "seconds"),
+    ("seconds_ms",  ("-1",),                                 None,                                                    "negative"),
+    ("seconds_ms",  ("١",),                             None,                                                    "digits that aren't ASCII"),
+    ("before",      (NOW_MS, "60"),                          {"": NOW_MS - 60_000},                                   "a minute earlier"),
+    ("before",      (1_000, "2"),                            None,                                                    "before 1970"),
+    ("before",      (NOW_MS, None),                          None,                                                    "nothing told"),
+    ("counter",     ("7", None),                             {"": 7},                                                 "low word"),
+    ("counter",     ("1073741824", "1"),                     {"": 5_368_709_120},                                     "both words"),
+    ("counter",     ("4294967295", "2147483647"),            {"": 2**63 - 1},                                         "the largest"),
+    ("counter",     ("0", "2147483648"),                     None,                                                    "over 63 bits"),
+    ("counter",     (None, "1"),                             None,                                                    "high word alone"),
+    ("total",       (1, 2),                                  {"": 3},                                                 "a sum"),
+    ("total",       (1, None),                               None,                                                    "one is missing"),
+    ("total",       (2**63 - 1, 1),                          None,                                                    "over 63 bits"),
+    ("terminate_cause", ("User Request",), {"status_code": "1", "status_detail": "User Request", "session.expiration_reason": "User Request"}, "known"),
+    ("terminate_cause", ("77",),                             {"status_code": "77"},                                   "a number without name"),
+    ("terminate_cause", ("Boredom",),                        None,                                                    "no cause"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "values", "written"), [case[:3] for case in CASES], ids=[f"{case[0]}: {case[3]}" for case in CASES])
-def test_transform(name: str, values: tuple[str | None, ...], written: Written | None) -> None:
+def test_transform(name: str, values: tuple[str | int | None, ...], written: Written | None) -> None:
     assert TRANSFORMS[name](values, TABLE) == written
 
 
@@ -147,7 +210,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.t
 
 @given(st.sampled_from(sorted(TRANSFORMS)), ANY_TEXT.filter(bool), st.none() | ANY_TEXT.filter(bool))
 def test_any_text_is_written_or_refused(name: str, first: str, second: str | None) -> None:
-    written = TRANSFORMS[name]((first, second), TABLE)
+    written = TRANSFORMS[name]((first, second, NOW_MS), TABLE)
     assert written is None or all(value not in ("", [], None) or name == "words" for value in written.values())
 
 
@@ -157,7 +220,7 @@ def test_any_text_is_written_or_refused(name: str, first: str, second: str | Non
 )
 def test_no_text_is_expensive(name: str, text: str) -> None:
     started = time.process_time()
-    TRANSFORMS[name]((text, text), TABLE)
+    TRANSFORMS[name]((text, text, NOW_MS), TABLE)
     for test in TESTS.values():
         test(text, ())
     assert time.process_time() - started < 2, "quadratic work takes minutes here, linear work milliseconds"
