@@ -17,6 +17,8 @@ from pipeline.log import PeerLog
 from pipeline.model import Batch, Frames, Reject
 
 SLICE_OCTETS: Final = 64 << 10
+KEY_OCTETS: Final = 16
+"""Of a second duplicate key (`Frames.aliases`)."""
 
 Normalize = Callable[[Frames], Batch]
 
@@ -41,9 +43,10 @@ def normalize_guarded(normalize: Normalize, frames: Frames, peer_log: PeerLog) -
 
 
 def _one_by_one(normalize: Normalize, frames: Frames) -> Iterator[Batch]:
-    for start, end in frames.pairs():
+    for number, (start, end) in enumerate(frames.pairs()):
+        alias = frames.aliases[number * KEY_OCTETS : (number + 1) * KEY_OCTETS]
         try:
-            yield normalize(replace(frames, spans=array("I", (start, end))))
+            yield normalize(replace(frames, spans=array("I", (start, end)), aliases=alias))
         except Exception as error:  # noqa: BLE001 - the same; the error is kept beside its message
             reject = Reject(frames.buffer[start:end], "internal-error", 0, repr(error))
             yield Batch(b"", EMPTY, frames.origin, 1, rejected={reject.rule: 1}, rejects=(reject,))

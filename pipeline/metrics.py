@@ -50,6 +50,9 @@ class Metrics:
         self.http_bodies_bytes: Final = gauge("http_bodies_bytes", "Octets of HTTP request bodies in flight.", "listener")
         self.datagrams_refused: Final = counter("datagrams_refused", "Datagrams not looked at, by reason.", "listener", "reason")
         self.kernel_drops: Final = counter("udp_kernel_drops", "Datagrams the kernel dropped because the socket's buffer was full.", "listener", "address")
+        self.radius_dropped: Final = counter("radius_dropped", "RADIUS packets that met silence, by the rule they broke.", "listener", "client", "reason")
+        self.radius_answered: Final = counter("radius_answered", "RADIUS requests answered, by kind.", "listener", "client", "request")
+        self.radius_unanswered: Final = counter("radius_unanswered", "RADIUS requests that were read and not answered.", "listener", "client", "reason")
         # the spool
         self.committed: Final = counter("committed", "Records committed to the spool.")
         self.commits: Final = counter("commits", "Transactions committed.")
