@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from operator import eq, sub
 from typing import Final, NamedTuple, overload
 
@@ -71,6 +71,7 @@ CODE: Final = _Column("I", 4, 20)
 COMPUTER: Final = _Column("I", 4, 24)
 WEAK: Final = _Column("B", 1, 28)
 UID: Final = _Column("s", UID_OCTETS, 29)
+COLUMNS: Final = (LENGTH, TIME, CLASS, STATUS, CODE, COMPUTER, WEAK, UID)
 RECORD_OCTETS: Final = 45
 HEAD: Final = struct.Struct("<II")
 
@@ -234,16 +235,10 @@ class Run(NamedTuple):
     start: int
     stop: int
 
-    def octets(self, column: _Column) -> bytes:
-        """Their values of a column, as stored."""
-        return self.whole._octets(column, self.start, self.stop)  # noqa: SLF001 - the same thing, seen in part
-
-    def places(self, column: _Column, texts: dict[str, int]) -> bytes:
-        """Their values of a column of texts, as places in `texts`, which takes up what it hasn't got."""
-        octets, own = self.octets(column), self.whole.texts
-        values = _unpack(column, octets)
-        moved = {place: texts.setdefault(own[place], len(texts)) for place in dict.fromkeys(values)}
-        return octets if all(map(eq, moved, moved.values())) else _pack(column, tuple(map(moved.__getitem__, values)))
+    def columns(self) -> list[bytes]:
+        """Their values of each column, as stored."""
+        columns, count, start, stop = self.whole.columns, len(self.whole), self.start, self.stop
+        return [columns[(at := HEAD.size + before * count) + octets * start : at + octets * stop] for _, octets, before in COLUMNS]
 
 
 def join_runs(runs: Iterable[Run]) -> Index:
@@ -253,13 +248,17 @@ def join_runs(runs: Iterable[Run]) -> Index:
         return EMPTY
     if len(parts) == 1 and parts[0].stop - parts[0].start == len(parts[0].whole):
         return parts[0].whole
-    texts: dict[str, int] = {}
-    columns = (
-        *(run.octets(column) for column in (LENGTH, TIME, CLASS, STATUS) for run in parts),
-        *(run.places(column, texts) for column in (CODE, COMPUTER) for run in parts),
-        *(run.octets(column) for column in (WEAK, UID) for run in parts),
-    )
-    return _assemble(columns, sum(run.stop - run.start for run in parts), texts)
+    lengths, times, classes, statuses, codes, computers, weak, uids = zip(*(run.columns() for run in parts), strict=True)
+    own, texts = [run.whole.texts for run in parts], dict[str, int]()
+    moved = (*map(_moved, codes, own, repeat(texts)), *map(_moved, computers, own, repeat(texts)))
+    return _assemble((*lengths, *times, *classes, *statuses, *moved, *weak, *uids), sum(run.stop - run.start for run in parts), texts)
+
+
+def _moved(octets: bytes, own: tuple[str, ...], texts: dict[str, int]) -> bytes:
+    """A column of places in `own`, as places in `texts`, which takes up what it hasn't got."""
+    values = _unpack(CODE, octets)
+    moved = {place: texts.setdefault(own[place], len(texts)) for place in dict.fromkeys(values)}
+    return octets if all(map(eq, moved, moved.values())) else _pack(CODE, tuple(map(moved.__getitem__, values)))
 
 
 def join_indexes(indexes: Iterable[Index]) -> Index:
