@@ -5,9 +5,18 @@
 #![forbid(unsafe_code)]
 
 pub mod compression;
+pub mod event_time;
+pub mod event_xml;
+pub mod event_xml_scan;
 pub mod judge;
 pub mod judged;
+pub mod keywords;
+pub mod octets;
 pub mod profile;
 pub mod sldc;
 pub mod source;
 pub mod syslog_framing;
+pub mod syslog_header;
+pub mod syslog_payload;
+pub mod syslog_stamp;
+pub mod xml;

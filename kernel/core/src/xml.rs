@@ -1,0 +1,320 @@
+//! A cursor over XML that is surely well-formed and surely means what expat makes of it (XML 1.0): names of ASCII letters,
+//! attributes, character data, the five entities and character references. At anything else it answers None, which says
+//! "not surely", never "not well-formed". Offsets are those of the message.
+
+use core::ops::Range;
+
+use memchr::{memchr, memchr3, memmem};
+
+use crate::event_xml_scan::trimmed;
+use crate::octets::{run, some};
+use crate::source::{Source, Text};
+
+const DECLARATION: &[u8] = b"xmlns";
+const MAX_NAME: usize = 200;
+const MAX_ATTRIBUTES: usize = 12;
+const ENTITIES: [(&[u8], u8); 5] =
+    [(b"amp;", b'&'), (b"lt;", b'<'), (b"gt;", b'>'), (b"quot;", b'"'), (b"apos;", b'\'')];
+
+/// A start-tag or an empty element's tag; its attributes are in [`Xml::attributes`] until the next tag is read.
+#[derive(Clone, Debug)]
+pub struct Tag {
+    /// Where its name stands.
+    pub name: Range<usize>,
+    /// Whether it is an element without content.
+    pub empty: bool,
+}
+
+/// What follows character data.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// Another element.
+    Open(Tag),
+    /// The end-tag of the element whose content this is; its name was compared.
+    Close,
+}
+
+/// An attribute: where its name and its value stand.
+pub type Attribute = (Range<usize>, Range<usize>);
+
+/// A cursor over a message, whose end is the document's.
+#[derive(Debug)]
+pub struct Xml<'a> {
+    message: &'a [u8],
+    at: usize,
+    attributes: [Attribute; MAX_ATTRIBUTES],
+    count: usize,
+}
+
+impl<'a> Xml<'a> {
+    /// A cursor at `at` of a message, which ends where the document does.
+    #[must_use]
+    pub fn new(message: &'a [u8], at: usize) -> Self {
+        Self { message, at, attributes: core::array::from_fn(|_| (0..0, 0..0)), count: 0 }
+    }
+
+    /// The next octet.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The attributes of the last tag read, namespace declarations left out.
+    pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes[..self.count].iter().filter(|(key, _)| !self.octets(key).starts_with(DECLARATION))
+    }
+
+    /// The value of an attribute of the last tag read.
+    #[must_use]
+    pub fn attribute(&self, name: &[u8]) -> Option<Range<usize>> {
+        self.attributes[..self.count].iter().find(|(key, _)| self.octets(key) == name).map(|(_, value)| value.clone())
+    }
+
+    /// The octets of a range.
+    #[must_use]
+    pub fn octets(&self, range: &Range<usize>) -> &'a [u8] {
+        &self.message[range.clone()]
+    }
+
+    /// Read a start-tag, whose `<` is the next octet.
+    pub fn open(&mut self) -> Option<Tag> {
+        let name = self.name(self.at + 1)?;
+        self.at = name.end;
+        self.count = 0;
+        loop {
+            match *self.message.get(self.at)? {
+                b'>' => {
+                    self.at += 1;
+                    return Some(Tag { name, empty: false });
+                }
+                b'/' if self.message.get(self.at + 1) == Some(&b'>') => {
+                    self.at += 2;
+                    return Some(Tag { name, empty: true });
+                }
+                octet if is_white(octet) => {
+                    self.at = self.skip_white(self.at);
+                    if !matches!(self.message.get(self.at)?, b'>' | b'/') {
+                        self.read_attribute()?;
+                    }
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    fn read_attribute(&mut self) -> Option<()> {
+        let end = run(self.message, self.at, MAX_NAME, |octet| is_name(octet) || octet == b':');
+        let name = self.at..end;
+        let key = self.octets(&name);
+        let declares = key.starts_with(DECLARATION);
+        let sure = key.first().is_some_and(|&octet| begins_name(octet)) && (declares || memchr(b':', key).is_none());
+        let equals = self.skip_white(end);
+        let open = self.skip_white(equals + 1);
+        let quote = *self.message.get(open).filter(|octet| matches!(octet, b'"' | b'\''))?;
+        if !sure || self.message[equals] != b'=' {
+            return None;
+        }
+        let value = open + 1..open + 1 + memchr(quote, &self.message[open + 1..])?;
+        let content = self.octets(&value);
+        let refers = declares && memchr(b'&', content).is_some();
+        if refers || memchr(b'<', content).is_some() || self.count == MAX_ATTRIBUTES || self.attribute(key).is_some() {
+            return None;
+        }
+        self.at = value.end + 1;
+        self.attributes[self.count] = (name, value);
+        self.count += 1;
+        Some(())
+    }
+
+    fn name(&self, at: usize) -> Option<Range<usize>> {
+        let end = some(self.message, at, 1, MAX_NAME, is_name)?;
+        begins_name(self.message[at]).then_some(at..end)
+    }
+
+    fn skip_white(&self, at: usize) -> usize {
+        run(self.message, at, usize::MAX, is_white)
+    }
+
+    /// Read the character data up to the next tag of the element `tag`, and that tag.
+    pub fn content(&mut self, tag: &Tag) -> Option<(Range<usize>, Next)> {
+        let start = self.at;
+        let end = start + memchr(b'<', self.message.get(start..)?)?;
+        self.at = end;
+        if self.message.get(end + 1) != Some(&b'/') {
+            return Some((start..end, Next::Open(self.open()?)));
+        }
+        let name = self.octets(&tag.name);
+        if !self.message[end + 2..].starts_with(name) {
+            return None;
+        }
+        let close = self.skip_white(end + 2 + name.len());
+        if self.message.get(close) != Some(&b'>') {
+            return None;
+        }
+        self.at = close + 1;
+        Some((start..end, Next::Close))
+    }
+
+    /// Whether character data is white space alone; None where that isn't sure, or it isn't surely legal.
+    #[must_use]
+    pub fn is_blank(&self, range: &Range<usize>) -> Option<bool> {
+        let text = self.octets(range);
+        let is_plain = memchr(b'&', text).is_none() && memmem::find(text, b"]]>").is_none();
+        is_plain.then(|| text.iter().copied().all(is_white))
+    }
+
+    /// Character data as text, a line end of any kind as LF; as it stands, white space around it included.
+    pub fn text(&self, range: &Range<usize>, source: &mut Source) -> Option<Text> {
+        let content = self.octets(range);
+        match memchr3(b'&', b'\r', b']', content) {
+            None => Some(Text::in_message(range.start, range.end)),
+            Some(_) if memmem::find(content, b"]]>").is_some() => None,
+            Some(first) => unescape(content, first, Kind::Content, source),
+        }
+    }
+
+    /// An attribute's value as text, each white space in it as a space (section 3.3.3).
+    pub fn value(&self, range: &Range<usize>, source: &mut Source) -> Option<Text> {
+        let content = self.octets(range);
+        match content.iter().position(|octet| matches!(octet, b'&' | b'\t' | b'\r' | b'\n')) {
+            None => Some(Text::in_message(range.start, range.end)),
+            Some(first) => unescape(content, first, Kind::Attribute, source),
+        }
+    }
+
+    /// Pass over an element of which nothing is wanted but that it is well-formed, at most `depth` levels of it.
+    pub fn pass(&mut self, tag: &Tag, depth: usize, source: &mut Source) -> Option<()> {
+        self.check_attributes(source)?;
+        if tag.empty {
+            return Some(());
+        }
+        loop {
+            let (text, next) = self.content(tag)?;
+            self.check(&text, source)?;
+            match next {
+                Next::Close => return Some(()),
+                Next::Open(child) => self.pass(&child, depth.checked_sub(1)?, source)?,
+            }
+        }
+    }
+
+    /// Whether the character data is surely legal; nothing is kept of it.
+    pub fn check(&self, text: &Range<usize>, source: &mut Source) -> Option<()> {
+        let kept = source.arena.len();
+        self.text(text, source)?;
+        source.arena.truncate(kept);
+        Some(())
+    }
+
+    /// Whether the values of the last tag's attributes are surely legal; nothing is kept of them.
+    pub fn check_attributes(&self, source: &mut Source) -> Option<()> {
+        let kept = source.arena.len();
+        for (_, value) in self.attributes().filter(|(_, value)| memchr(b'&', self.octets(value)).is_some()) {
+            self.value(value, source)?;
+        }
+        source.arena.truncate(kept);
+        Some(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Content,
+    Attribute,
+}
+
+/// A copy in the arena with references resolved and line ends normalized (sections 2.11, 3.3.3, 4.1); the first octet that
+/// needs it is at `first`.
+fn unescape(content: &[u8], first: usize, kind: Kind, source: &mut Source) -> Option<Text> {
+    let start = source.arena.len();
+    let white = |octet: u8| if kind == Kind::Attribute { b' ' } else { octet };
+    let (mut at, mut from) = (first, 0);
+    while let Some(&octet) = content.get(at) {
+        if !matches!(octet, b'&' | b'\r') && (kind == Kind::Content || !matches!(octet, b'\t' | b'\n')) {
+            at += 1;
+            continue;
+        }
+        source.arena.extend_from_slice(&content[from..at]);
+        match octet {
+            b'&' => at = reference(content, at + 1, &mut source.arena)?,
+            b'\r' => {
+                source.arena.push(white(b'\n'));
+                at += 1 + usize::from(content.get(at + 1) == Some(&b'\n'));
+            }
+            _ => {
+                source.arena.push(white(octet));
+                at += 1;
+            }
+        }
+        from = at;
+    }
+    source.arena.extend_from_slice(&content[from..]);
+    Some(source.since(start))
+}
+
+/// Behind the reference whose name or number begins at `at`; what it stands for is added to `text`.
+fn reference(content: &[u8], at: usize, text: &mut Vec<u8>) -> Option<usize> {
+    let rest = &content[at..];
+    if let Some((name, octet)) = ENTITIES.iter().find(|(name, _)| rest.starts_with(name)) {
+        text.push(*octet);
+        return Some(at + name.len());
+    }
+    let (radix, digits, most) = match rest {
+        [b'#', b'x', digits @ ..] => (16, digits, 8),
+        [b'#', digits @ ..] => (10, digits, 9),
+        _ => return None,
+    };
+    let length = digits.iter().take(most + 1).take_while(|octet| char::from(**octet).is_digit(radix)).count();
+    if digits.get(length) != Some(&b';') {
+        return None;
+    }
+    let number = u32::from_str_radix(core::str::from_utf8(&digits[..length]).ok()?, radix).ok()?;
+    let letter = char::from_u32(number).filter(|letter| is_char(*letter))?;
+    text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    Some(at + (rest.len() - digits.len()) + length + 1)
+}
+
+/// XML 1.0 section 2.2, Char, as the twin has it.
+fn is_char(letter: char) -> bool {
+    !matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Whether octets are UTF-8 and hold no character that XML doesn't allow.
+#[must_use]
+pub fn is_legal(text: &[u8]) -> bool {
+    let is_control = |octet: u8| octet < b' ' && octet != b'\t' && octet != b'\n' && octet != b'\r';
+    let controls = text.iter().fold(0, |found, &octet| found | u8::from(is_control(octet)));
+    if controls > 0 {
+        return false;
+    }
+    text.is_ascii()
+        || (core::str::from_utf8(text).is_ok()
+            && memmem::find(text, b"\xef\xbf\xbe").is_none()
+            && memmem::find(text, b"\xef\xbf\xbf").is_none())
+}
+
+/// A text without white space (SPACE, TAB, CR, LF) around it.
+#[must_use]
+pub fn trim(text: Text, message: &[u8], source: &Source) -> Text {
+    let octets = source.text(message, text);
+    let range = trimmed(octets, 0..octets.len());
+    text.part(range.start, range.end)
+}
+
+/// Whether a text is white space alone, or nothing.
+#[must_use]
+pub fn is_blank(text: Text, message: &[u8], source: &Source) -> bool {
+    source.text(message, text).iter().copied().all(is_white)
+}
+
+fn begins_name(octet: u8) -> bool {
+    octet.is_ascii_alphabetic() || octet == b'_'
+}
+
+fn is_name(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.' | b'-')
+}
+
+fn is_white(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
