@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gateway.cli.simulate_radius import radius
 from gateway.cli.simulate_wef import wef
 
 if TYPE_CHECKING:  # what a command needs is imported when it runs
@@ -41,6 +42,7 @@ def simulate() -> typer.Typer:
     group.callback()(_group)
     group.command(epilog="Example: tidegate simulate syslog --target tcp://127.0.0.1:5514 --format splunk --rate 50 --duration 10s")(syslog)
     group.command(epilog="Example: tidegate simulate wef --target https://localhost:5986 --ca ca.pem --cert dc01.pem --count 100")(wef)
+    group.command(epilog="Example: tidegate simulate radius --target udp://127.0.0.1:1813 --secret file:vpn.secret --flavour rras --count 100")(radius)
     return group
 
 
