@@ -29,6 +29,8 @@ DOCUMENT: Final = "RFC 2865 section 5"
 HEADER: Final = 2
 MAX_VALUE: Final = 253
 
+MAX_TYPE: Final = 255
+MAX_VENDOR: Final = 2**32 - 1
 VENDOR_SPECIFIC: Final = 26
 VENDOR_ID: Final = 4
 EXTENDED: Final = range(241, 245)
@@ -140,6 +142,8 @@ def encode_numbered(numbered: Numbered) -> tuple[Attribute, ...]:
     path, value = numbered
     attributes: tuple[Attribute, ...]
     match path:
+        case _ if any(number > MAX_VENDOR for number in path):
+            raise ValueError(f"no number of an attribute: {path}")
         case (kind, inner, vendor, number) if kind >= EXTENDED.start and inner == VENDOR_SPECIFIC:
             return encode_numbered(Numbered((kind, inner), vendor.to_bytes(VENDOR_ID) + bytes((number,)) + value))
         case (kind, vendor, number) if kind == VENDOR_SPECIFIC:
@@ -151,10 +155,10 @@ def encode_numbered(numbered: Numbered) -> tuple[Attribute, ...]:
         case (kind, inner) if kind in LONG_EXTENDED:
             pieces = [value[at : at + MAX_FRAGMENT] for at in range(0, len(value), MAX_FRAGMENT)] or [b""]
             attributes = tuple(Attribute(kind, bytes((inner, MORE if at < len(pieces) else 0)) + piece) for at, piece in enumerate(pieces, 1))
-        case (kind,):
+        case (kind,) if kind <= MAX_TYPE:
             attributes = (Attribute(kind, value),)
         case _:
             raise ValueError(f"no number of an attribute: {path}")
-    if max(len(attribute.value) for attribute in attributes) > MAX_VALUE:
+    if any(len(attribute.value) > MAX_VALUE for attribute in attributes):
         raise ValueError(f"{len(value)} octets are too many for attribute {path}")
     return attributes

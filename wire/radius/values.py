@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 from typing import Final
 
@@ -27,6 +27,7 @@ from wire.radius.dictionary import Entry, Kind
 
 INTEGER: Final = Struct(">I")
 IFID: Final = Struct(">4H")
+IFID_TEXT: Final = re.compile(r"[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){3}")
 ETHER_OCTETS: Final = 6
 PREFIX_HEADER: Final = 2
 MAX_PREFIX_LENGTH: Final = 128
@@ -154,10 +155,9 @@ def _encode_ipv6prefix(text: str) -> bytes:
 
 
 def _encode_ifid(text: str) -> bytes:
-    try:
-        return IPv6Address(f"::{text}").packed[8:]
-    except AddressValueError as error:
-        raise ValueError(f"no interface identifier: {text!r}") from error
+    if not IFID_TEXT.fullmatch(text):
+        raise ValueError(f"no interface identifier: {text!r}")
+    return IFID.pack(*(int(group, 16) for group in text.split(":")))
 
 
 def _encode_ether(text: str) -> bytes:
