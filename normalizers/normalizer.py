@@ -24,11 +24,12 @@ from normalizers.encoder import encode_record
 from normalizers.engine import map_event
 from normalizers.judgement import Explanation, Judgement, Verdict, explain_fields
 from normalizers.profiles import Profile, load_profile
+from normalizers.radius import judge_accounting, session_change
 from normalizers.settings import NormalizeSettings
 from normalizers.source import windows_source
 from pipeline.errors import MessageError
 from pipeline.index import Entry, Index
-from pipeline.model import Batch, Frames, Origin, Reject, Trust
+from pipeline.model import Batch, Frames, Origin, Reject, SessionChange, Trust
 from wire import event_xml
 from wire.event import EventKey
 from wire.event_xml_scan import looks_like_event, scan_event_key
@@ -43,6 +44,7 @@ OTHER: Final = "other"
 MAX_TALLY: Final = 64
 MAX_REJECTS: Final = 16
 MAX_DETAIL: Final = 200
+ALIAS: Final = 16
 MARKS: Final = (b"", b"-- MARK --", b"--MARK--")
 BLANK: Final = b" \t\r\n\x00"
 POSITION_REPORT: Final = ("Microsoft-Windows-EventForwarder", "111")
@@ -97,6 +99,23 @@ class Normalizer:
             message = frames.buffer[start:end]
             tally.add(message, self.judge_event(message, frames.origin, frames.trust))
         return tally.batch(frames)
+
+    def normalize_radius(self, frames: Frames, vendor: str = "") -> Batch:
+        """As `normalize`, for verified packets of RADIUS accounting (`normalizers.radius`), all of which are wanted; `vendor` made the server that sends them.
+
+        The batch has all rejects, what each record says of a session, and of each record the alias and, if it is to be kept, the packet.
+        """
+        tally, aliases, originals, sessions = _Tally(max_rejects=len(frames)), bytearray(), list[bytes](), list[SessionChange | None]()
+        for number, (start, end) in enumerate(frames.pairs()):
+            message = frames.buffer[start:end]
+            judgement = judge_accounting(self.profile.plans, self.settings, message, frames, vendor)
+            tally.add(message, judgement)
+            if judgement.mapped is not None:
+                aliases += frames.aliases[ALIAS * number : ALIAS * (number + 1)]
+                sessions.append(session_change(judgement.mapped))
+                if frames.keep:
+                    originals.append(message)
+        return replace(tally.batch(frames), aliases=bytes(aliases), originals=tuple(originals), sessions=tuple(sessions))
 
     def explain(self, message: bytes, origin: Origin) -> Explanation:
         """Judge one message and say what it was judged by."""

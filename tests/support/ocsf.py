@@ -16,6 +16,7 @@ CLASSES: Final = {
     3001: "account_change",
     3002: "authentication",
     3006: "group_management",
+    4014: "tunnel_activity",
     201004: "win/windows_service_activity",
 }
 HOST_PROFILE: Final = {0, 3001, 3002, 3006}
@@ -86,6 +87,7 @@ _ACTIVITIES: Final = {
     3001: {1: "Create", 6: "Delete"},
     3002: {1: "Logon"},
     3006: {3: "Add User", 4: "Remove User", 5: "Delete", 7: "Add Subgroup", 8: "Remove Subgroup"},
+    4014: {1: "Open", 2: "Close"},
     201004: {1: "Create"},
 }
 _CAPTIONS: Final = {
@@ -99,6 +101,8 @@ _CAPTIONS: Final = {
     "win_service.service_category_id": {1: "Kernel Mode", 2: "User Mode"},
     "win_service.service_start_type_id": {1: "Boot", 2: "System", 3: "Auto", 4: "Demand", 5: "Disabled"},
     "win_service.service_file.type_id": {1: "Regular File"},
+    "tunnel_interface.type_id": {1: "Wired", 2: "Wireless", 4: "Tunnel"},
+    "tunnel_type_id": {0: "Unknown"},
 }
 """Captions by the schema's own tables, written here by hand."""
 
