@@ -36,7 +36,7 @@ TEXTS: Final[dict[Kind, st.SearchStrategy[str]]] = {
     Kind.TIME: integers,
     Kind.IPV4ADDR: addresses,
     Kind.IPV6ADDR: ipv6_addresses | addresses.map("::ffff:{}".format),
-    Kind.IPV6PREFIX: st.ip_addresses(v=6, network="2001:db8::/32").map(lambda address: f"{address}/128") | st.sampled_from(["2001:db8:1::/48", "::/0"]),
+    Kind.IPV6PREFIX: st.ip_addresses(v=6, network="2001:db8::/32").map("{}/128".format) | st.sampled_from(["2001:db8:1::/48", "8000::/1", "::/0"]),
     Kind.IFID: st.lists(st.integers(0, 65535), min_size=4, max_size=4).map(lambda groups: ":".join(f"{group:x}" for group in groups)),
     Kind.ETHER: st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":")),
 }
@@ -61,7 +61,7 @@ def _unknown(draw: st.DrawFn) -> tuple[str, str]:
     vendor, number = draw(st.sampled_from([9, 311, 3076, 4242, 14179])), draw(st.integers(1, 255))
     plain = draw(st.integers(1, 240).filter(lambda number: number != VENDOR_SPECIFIC and (number,) not in known))
     names = [f"Attr-{plain}", f"Attr-242.{number}", f"Attr-246.{number}"] + [f"Vendor-{vendor}-{number}"] * ((VENDOR_SPECIFIC, vendor, number) not in known)
-    inside = draw(st.binary(min_size=0, max_size=60))
+    inside = draw(st.binary(min_size=1, max_size=60))
     name = draw(st.sampled_from([name for name in names if not name.endswith(".26")]))
     return name, inside.hex()
 

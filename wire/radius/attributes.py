@@ -12,9 +12,11 @@ understood without it, so it stays whole, under the number of what holds it. Onl
     rule                the packet has
     radius-attribute    an attribute shorter than its type and length, or longer than what is left
 
-Departures: many attributes in one vendor-specific attribute are read, as RFC 2865 allows and RFC 6929 section 2.3 no longer does. Attributes of length 2
-(no value) are kept, though RFC 2865 section 5 says to leave them out. Fragments of a long extended attribute are joined only where they
-follow one another.
+Extended ones and those inside of them have a value of at least one octet (RFC 6929 sections 2.1, 2.2 and 2.4); shorter ones stay whole as well.
+
+Departures: attribute 0, which no document gives a meaning, is read like any other that has no name. Many attributes in one vendor-specific attribute are
+read, as RFC 2865 allows and RFC 6929 section 2.3 no longer does. Attributes of length 2 (no value) are kept, though RFC 2865 section 5 says to leave them
+out. Fragments of a long extended attribute are joined only where they follow one another.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ VENDOR_SPECIFIC: Final = 26
 VENDOR_ID: Final = 4
 EXTENDED: Final = range(241, 245)
 LONG_EXTENDED: Final = range(245, 247)
+LONG_EXTENDED_HEADER: Final = 2
 MORE: Final = 0x80
-MAX_FRAGMENT: Final = MAX_VALUE - 2
+MAX_FRAGMENT: Final = MAX_VALUE - LONG_EXTENDED_HEADER
 
 
 class Attribute(NamedTuple):
@@ -87,12 +90,12 @@ def scan_numbered(attributes: Iterable[Attribute]) -> Iterator[Numbered]:
     """What each attribute is or holds, in order."""
     pending: Numbered | None = None  # fragments so far of a long extended attribute
     for attribute in attributes:
-        if attribute.type in LONG_EXTENDED and len(attribute.value) >= 2:  # noqa: PLR2004 - Extended-Type and flags
+        if attribute.type in LONG_EXTENDED and len(attribute.value) > LONG_EXTENDED_HEADER:
             path = (attribute.type, attribute.value[0])
             if pending is not None and pending.path != path:
                 yield from _extended(pending)
                 pending = None
-            pending = Numbered(path, (pending.value if pending else b"") + attribute.value[2:])
+            pending = Numbered(path, (pending.value if pending else b"") + attribute.value[LONG_EXTENDED_HEADER:])
             if not attribute.value[1] & MORE:
                 yield from _extended(pending)
                 pending = None
@@ -102,7 +105,7 @@ def scan_numbered(attributes: Iterable[Attribute]) -> Iterator[Numbered]:
             pending = None
         if attribute.type == VENDOR_SPECIFIC:
             yield from _vendor_specific(attribute.value)
-        elif attribute.type in EXTENDED and attribute.value:
+        elif attribute.type in EXTENDED and len(attribute.value) > 1:
             yield from _extended(Numbered((attribute.type, attribute.value[0]), attribute.value[1:]))
         else:
             yield Numbered((attribute.type,), attribute.value)
@@ -127,7 +130,7 @@ def _vendor_specific(value: bytes) -> Iterator[Numbered]:
 
 def _extended(found: Numbered) -> Iterator[Numbered]:
     path, value = found
-    if path[1] == VENDOR_SPECIFIC and len(value) > VENDOR_ID:
+    if path[1] == VENDOR_SPECIFIC and len(value) > VENDOR_ID + 1:
         yield Numbered((*path, int.from_bytes(value[:VENDOR_ID]), value[VENDOR_ID]), value[VENDOR_ID + 1 :])
     else:
         yield found
@@ -144,6 +147,8 @@ def encode_numbered(numbered: Numbered) -> tuple[Attribute, ...]:
     match path:
         case _ if any(number > MAX_VENDOR for number in path):
             raise ValueError(f"no number of an attribute: {path}")
+        case (kind, _, *_) if kind >= EXTENDED.start and not value:
+            raise ValueError(f"attribute {path} can't be empty")
         case (kind, inner, vendor, number) if kind >= EXTENDED.start and inner == VENDOR_SPECIFIC:
             return encode_numbered(Numbered((kind, inner), vendor.to_bytes(VENDOR_ID) + bytes((number,)) + value))
         case (kind, vendor, number) if kind == VENDOR_SPECIFIC:
@@ -153,7 +158,7 @@ def encode_numbered(numbered: Numbered) -> tuple[Attribute, ...]:
         case (kind, inner) if kind in EXTENDED:
             attributes = (Attribute(kind, bytes((inner,)) + value),)
         case (kind, inner) if kind in LONG_EXTENDED:
-            pieces = [value[at : at + MAX_FRAGMENT] for at in range(0, len(value), MAX_FRAGMENT)] or [b""]
+            pieces = [value[at : at + MAX_FRAGMENT] for at in range(0, len(value), MAX_FRAGMENT)]
             attributes = tuple(Attribute(kind, bytes((inner, MORE if at < len(pieces) else 0)) + piece) for at, piece in enumerate(pieces, 1))
         case (kind,) if kind <= MAX_TYPE:
             attributes = (Attribute(kind, value),)

@@ -5,14 +5,15 @@
     octets                   anything                           lower-case hex, no prefix
     integer, enum, time      4 octets                           decimal digits; an enumerated value its name; time is seconds since 1970
     ipv4addr, ipv6addr       4, 16 octets                       dotted quad; RFC 5952, IPv4-mapped ones as ::ffff:192.0.2.1
-    ipv6prefix               reserved, length, 0 to 16 octets   address/length, the address as it came: bits behind the prefix aren't cleared
+    ipv6prefix               reserved, length, 0 to 16 octets   address/length, bits behind the prefix cleared, octets left out zero
     ifid                     8 octets                           four groups of hex, as in addresses
     ether                    6 octets                           lower-case hex, a colon between octets
 
 A value that isn't of its type's form has no text: `parse_value` gives None, and its attribute goes under its number instead (RFC 8044 section 2.1: treat it as
 an invalid attribute, which is of no type).
 
-Departures: text has NULs cut from its end, since some senders count a terminator; RFC 2865 section 5 forbids sending them.
+Departures: bits behind a prefix needn't be zero, and octets at its end may be missing that RFC 8044 section 3.10 wants, as in FreeRADIUS and pyrad. Text has
+NULs cut from its end, since some senders count a terminator; RFC 2865 section 5 forbids sending them.
 """
 
 from __future__ import annotations
@@ -112,10 +113,11 @@ def _ipv6_text(octets: bytes) -> str:
 
 
 def _parse_ipv6prefix(value: bytes) -> str | None:
-    if not PREFIX_HEADER <= len(value) <= PREFIX_HEADER + 16 or value[1] > MAX_PREFIX_LENGTH or (len(value) - PREFIX_HEADER) * 8 < value[1]:
+    if not PREFIX_HEADER <= len(value) <= PREFIX_HEADER + 16 or value[1] > MAX_PREFIX_LENGTH:
         return None
-    address = _ipv6_text(value[PREFIX_HEADER:].ljust(16, b"\0"))
-    return f"{address}/{value[1]}"
+    behind = MAX_PREFIX_LENGTH - value[1]
+    address = int.from_bytes(value[PREFIX_HEADER:].ljust(16, b"\0")) >> behind << behind
+    return f"{_ipv6_text(address.to_bytes(16))}/{value[1]}"
 
 
 def _parse_ifid(value: bytes) -> str | None:
@@ -150,8 +152,7 @@ def _encode_ipv6prefix(text: str) -> bytes:
     address, _, length = text.partition("/")
     if not DIGITS.fullmatch(length) or int(length) > MAX_PREFIX_LENGTH:
         raise ValueError(f"no prefix: {text!r}")
-    octets = IPv6Address(address).packed.rstrip(b"\0")
-    return bytes((0, int(length))) + octets.ljust((int(length) + 7) // 8, b"\0")
+    return bytes((0, int(length))) + IPv6Address(address).packed[: (int(length) + 7) // 8]
 
 
 def _encode_ifid(text: str) -> bytes:

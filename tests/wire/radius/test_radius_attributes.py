@@ -32,7 +32,7 @@ SCANNED = {
     "a vendor alone": ((vendor(9, b""),), [((26, 9), b"")]),
     "less than a vendor": ((Attribute(26, b"\0\0\1"),), [((26,), b"\0\0\1")]),
     "extended": ((Attribute(241, b"\x01abc"),), [((241, 1), b"abc")]),
-    "extended without value": ((Attribute(244, b"\x09"),), [((244, 9), b"")]),
+    "extended without value": ((Attribute(244, b"\x09"),), [((244,), b"\x09")]),
     "extended without its type": ((Attribute(241, b""),), [((241,), b"")]),
     "extended, a vendor's": ((Attribute(241, b"\x1a\0\0\0\x09\x4dabc"),), [((241, 26, 9, 77), b"abc")]),
     "extended, less than a vendor's": ((Attribute(241, b"\x1a\0\0\0\x09"),), [((241, 26), b"\0\0\0\x09")]),
@@ -45,6 +45,8 @@ SCANNED = {
     "long extended, the end missing": ((Attribute(245, b"\x01\x80a"), Attribute(1, b"x")), [((245, 1), b"a"), ((1,), b"x")]),
     "long extended, the end missing at the end": ((Attribute(245, b"\x01\x80a"),), [((245, 1), b"a")]),
     "long extended, another begun": ((Attribute(245, b"\x01\x80a"), Attribute(245, b"\x02\x00b")), [((245, 1), b"a"), ((245, 2), b"b")]),
+    "extended, a vendor's without value": ((Attribute(241, b"\x1a\0\0\0\x09\x4d"),), [((241, 26), b"\0\0\0\x09\x4d")]),
+    "long extended without value": ((Attribute(245, b"\x01\x80"),), [((245,), b"\x01\x80")]),
     "long extended without flags": ((Attribute(245, b"\x01\x80a"), Attribute(245, b"\x01")), [((245, 1), b"a"), ((245,), b"\x01")]),
     "long extended, two that are whole": ((Attribute(245, b"\x01\x00a"), Attribute(245, b"\x01\x00b")), [((245, 1), b"a"), ((245, 1), b"b")]),
 }
@@ -75,7 +77,7 @@ paths = (
 )
 
 
-@given(st.lists(st.builds(Numbered, paths, st.binary(max_size=240)), max_size=6))
+@given(st.lists(st.builds(Numbered, paths, st.binary(min_size=1, max_size=240)), max_size=6))
 def test_what_is_encoded_is_scanned(numbered: list[Numbered]) -> None:
     attributes = [attribute for one in numbered for attribute in encode_numbered(one)]
     assert len(encode_attributes(attributes)) == sum(2 + len(attribute.value) for attribute in attributes)
@@ -97,6 +99,8 @@ IMPOSSIBLE = {
     "a vendor over 32 bits": ((26, 2**32, 1), b""),
     "a value too long": ((1,), bytes(254)),
     "a vendor's value too long": ((26, 9, 1), bytes(248)),
+    "an extended value of nothing": ((241, 1), b""),
+    "a long extended value of nothing": ((245, 26, 9, 1), b""),
     "an extended value too long": ((241, 1), bytes(253)),
 }
 
