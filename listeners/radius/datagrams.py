@@ -9,7 +9,6 @@ So many bursts may await their receipts at once; that, too, stops reading.
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,9 +79,9 @@ def take_burst(sock: ReplySocket, clients: Clients) -> Burst:
     return burst
 
 
-async def serve_datagrams(sock: socket.socket, clients: Clients, reception: Reception, drain: Drain) -> None:
+async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Reception, drain: Drain) -> None:
     """Serve a UDP socket until a drain, then what its queue holds; returns when all of it is answered, or never will be."""
-    replying = ReplySocket(sock)
+    sock = replying.sock
     octets = reception.metrics.received_bytes.labels(reception.name, Transport.UDP)
     drops = KernelDrops(reception.name, sock, reception.metrics)
     room = trio.Semaphore(BURSTS)

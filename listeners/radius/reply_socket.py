@@ -75,8 +75,8 @@ def _destination_as_source(found: tuple[int, int, bytes]) -> tuple[int, int, byt
     """What a datagram came with, as its answer has to go; the route is the kernel's to choose."""
     level, kind, data = found
     if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
-        _, local, _ = IN_PKTINFO.unpack(data)
-        return level, kind, IN_PKTINFO.pack(0, local, bytes(4))
+        _, local, destination = IN_PKTINFO.unpack(data)  # local is unset in what came before the kernel was asked
+        return level, kind, IN_PKTINFO.pack(0, local if any(local) else destination, bytes(4))
     if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
         local, _ = IN6_PKTINFO.unpack(data)
         return level, kind, IN6_PKTINFO.pack(local, 0)

@@ -23,6 +23,7 @@ from listeners.radius.clients import Clients
 from listeners.radius.datagrams import serve_datagrams
 from listeners.radius.radsec import TURNS, Hall, serve_connection
 from listeners.radius.reception import Intake, Normalize, Proof, Reception, committed
+from listeners.radius.reply_socket import ReplySocket
 from listeners.radius.settings import RadiusSettings, RadsecTls
 from listeners.ready import Ready
 from listeners.tls import Certificates
@@ -90,7 +91,7 @@ async def serve_radius(
                     nursery.start_soon(serve_tls, sock)
                 else:
                     ask_room(NAME, sock, settings.receive_buffer, log)
-                    nursery.start_soon(serve_datagrams, sock, clients, reception, drain)
+                    nursery.start_soon(serve_datagrams, ReplySocket(sock), clients, reception, drain)
             task_status.started([Ready(NAME, transport, bound_address(sock)) for transport, sock in bound])
             await (trio.Event() if stop is None else stop).wait()
             drain.ask()
