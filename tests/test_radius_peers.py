@@ -25,7 +25,7 @@ START = [
 def test_they_understand_each_other(tmp_path: Path) -> None:
     with running_freeradius(tmp_path) as home:
         heard = radclient(home.address, SECRET, [START, START])
-        assert (heard.answered, heard.lost) == (2, 0), heard.text
+        assert (heard.answered, heard.lost, heard.sessions) == (2, 0, ("S-1", "S-1")), heard.text
         arrived = home.arrived()
     assert len(arrived) == 2
     assert arrived[0].values("Acct-Status-Type") == ["Start"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,9 @@ Attributes = Sequence[tuple[str, str]]
 """Name and value of each, in packet order; an integer, address or name of a value goes as it is."""
 
 SUMMARY: Final = re.compile(r"(?m)^\s+(Accepted|Lost|Passed filter|Failed filter)\s*: ([0-9]+)")
+SENT: Final = re.compile(r"Sent Accounting-Request Id ([0-9]+) from \S+:([0-9]+) to ")
+RECEIVED: Final = re.compile(r"Received Accounting-Response Id ([0-9]+) from \S+ to \S+:([0-9]+) length ")
+SESSION: Final = '\tAcct-Session-Id = "'
 PLAIN: Final = re.compile(r"0x(?:[0-9a-f]{2})+|[0-9.]+|[0-9a-f:]*:[0-9a-f:]+(?:/[0-9]+)?", re.ASCII | re.IGNORECASE)
 TIMEOUT_S: Final = 60
 QUOTED: Final = frozenset(
@@ -35,11 +38,13 @@ class Heard:
 
     answered:  packets whose answer it could verify with the secret.
     lost:      packets nobody answered.
+    sessions:  Acct-Session-Id of every packet answered, in the order of the answers.
     text:      all it printed.
     """
 
     answered: int
     lost: int
+    sessions: tuple[str, ...]
     text: str
 
 
@@ -69,7 +74,21 @@ def radclient(
     found = dict(SUMMARY.findall(done.stdout))
     if not found:
         raise RuntimeError(f"radclient: {done.stderr or done.stdout}")
-    return Heard(int(found["Accepted"]), int(found["Lost"]), done.stdout + done.stderr)
+    return Heard(int(found["Accepted"]), int(found["Lost"]), tuple(_answered(done.stdout)), done.stdout + done.stderr)
+
+
+def _answered(text: str) -> Iterator[str]:
+    """What -x prints: a packet when it is sent, by identifier and source port with its attributes, and the answer to it by the same."""
+    sent: dict[tuple[str, str], str] = {}
+    packet = ("", "")
+    for line in text.splitlines():
+        if found := SENT.match(line):
+            packet = (found[1], found[2])
+        elif found := RECEIVED.match(line):
+            if (found[1], found[2]) in sent:
+                yield sent[found[1], found[2]]
+        elif line.startswith(SESSION):
+            sent[packet] = line.removeprefix(SESSION).removesuffix('"')
 
 
 def encode_packets(packets: Sequence[Attributes]) -> str:
