@@ -39,6 +39,7 @@ from gateway.metrics_server import pages, serve_metrics
 from gateway.normalizing import make_normalizer
 from gateway.notify import READY, STOPPING, notify
 from gateway.open_files import allow_open_files
+from gateway.radius_accounting import make_radius_listener
 from gateway.version import describe_version
 from gateway.windows_forwarding import make_wef_listener
 from listeners.ready import Ready
@@ -197,6 +198,19 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             spool=gateway.spool,
             intake=gateway.intake,
             rejects=gateway.rejects,
+            metrics=gateway.metrics,
+            log=gateway.log,
+            stop=gateway.stop,
+        )
+        gateway.say(*await doors.start(listener))
+    if config.listeners.radius:
+        gateway.metrics.show_listener("listeners.radius")
+        listener = make_radius_listener(
+            config,
+            config.listeners.radius,
+            normalizer=gateway.normalizer,
+            spool=gateway.spool,
+            intake=gateway.intake,
             metrics=gateway.metrics,
             log=gateway.log,
             stop=gateway.stop,

@@ -9,6 +9,7 @@
     addresses        one can't be bound
     certificates     one can't be loaded, isn't its key's, has expired    it expires within 30 days, others may read the key
     WEF endpoints    a file can't be used, a package is missing           a keytab lacks a service; what is asked for isn't what is kept
+    RADIUS clients                                                        a secret is short, or another client's
     receive buffer                                                        net.core.rmem_max is less than asked
     open files                                                            the limit is less than the connections allowed
     forwarders       a file's folder can't be written, two share a file
@@ -34,6 +35,7 @@ import trio
 
 from forwarders.settings import FileSettings
 from gateway.check_certificates import check_files
+from gateway.check_radius import check_radius
 from gateway.check_windows_forwarding import check_windows_forwarding
 from gateway.config import Config
 from gateway.config_errors import UnusableConfig
@@ -103,8 +105,10 @@ def render_findings(findings: Sequence[Finding], *, as_json: bool, colour: bool)
 
 def check_configuration(subject: Subject) -> Iterator[Finding]:
     yield Finding(Level.OK, "configuration", str(subject.source) if subject.source else "built-in, no file was found")
-    if subject.config.listeners.syslog is None and subject.config.listeners.wef is None:
-        yield Finding(Level.WARNING, "listeners", "there are none, nothing will ever come in", "add [listeners.syslog] or [[listeners.wef.endpoints]]")
+    listeners = subject.config.listeners
+    if not (listeners.syslog or listeners.wef or listeners.radius):
+        fix = "add [listeners.syslog], [[listeners.wef.endpoints]] or [listeners.radius]"
+        yield Finding(Level.WARNING, "listeners", "there are none, nothing will ever come in", fix)
     if not subject.config.forwarders:
         yield Finding(Level.WARNING, "forwarders", "there are none, records are dropped once committed", "add [[forwarders]]")
 
@@ -171,29 +175,36 @@ def check_addresses(subject: Subject) -> Iterator[Finding]:
 
 
 def check_certificates(subject: Subject) -> Iterator[Finding]:
-    tls = _tls(subject.config)
-    if tls is not None:
+    for tls in _tls(subject.config):
         make_context(tls)
         yield from check_files((tls.certificate, *tls.client_ca), tls.key, subject.now)
 
 
 def check_receive_buffer(subject: Subject) -> Iterator[Finding]:
-    syslog = subject.config.listeners.syslog
-    if syslog is None or not syslog.udp:
-        return
+    syslog, radius = subject.config.listeners.syslog, subject.config.listeners.radius
+    if syslog and syslog.udp:
+        yield from _check_room("listeners.syslog.receive_buffer", syslog.receive_buffer)
+    if radius and radius.addresses:
+        yield from _check_room("listeners.radius.receive_buffer", radius.receive_buffer)
+
+
+def _check_room(what: str, asked: int) -> Iterator[Finding]:
     if not RMEM_MAX.exists():  # a container's network may not show it
         return
     limit = int(RMEM_MAX.read_text(encoding="ascii"))
-    if limit >= syslog.receive_buffer or _may_force():
-        yield Finding(Level.OK, "listeners.syslog.receive_buffer", _mib(syslog.receive_buffer))
+    if limit >= asked or _may_force():
+        yield Finding(Level.OK, what, _mib(asked))
     else:
-        why = f"{_mib(syslog.receive_buffer)} is more than net.core.rmem_max, {limit} octets: a burst of datagrams may be dropped"
-        yield Finding(Level.WARNING, "listeners.syslog.receive_buffer", why, f"sysctl -w net.core.rmem_max={syslog.receive_buffer}, or grant CAP_NET_ADMIN")
+        why = f"{_mib(asked)} is more than net.core.rmem_max, {limit} octets: a burst of datagrams may be dropped"
+        yield Finding(Level.WARNING, what, why, f"sysctl -w net.core.rmem_max={asked}, or grant CAP_NET_ADMIN")
 
 
 def check_open_files(subject: Subject) -> Iterator[Finding]:
-    syslog, wef = subject.config.listeners.syslog, subject.config.listeners.wef
-    connections = (syslog.connections if syslog and (syslog.tcp or syslog.tls) else 0) + (wef.connections if wef else 0)
+    listeners = subject.config.listeners
+    syslog, wef, radius = listeners.syslog, listeners.wef, listeners.radius
+    connections = syslog.connections if syslog and (syslog.tcp or syslog.tls) else 0
+    connections += wef.connections if wef else 0
+    connections += radius.tls.connections if radius and radius.tls else 0
     if not connections:
         return
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -229,6 +240,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_addresses,
     check_certificates,
     check_windows_forwarding,
+    check_radius,
     check_receive_buffer,
     check_open_files,
     check_forwarders,
@@ -260,12 +272,19 @@ def _addresses(config: Config) -> Iterator[tuple[str, Transport, SocketAddress]]
             yield "listeners.syslog", transport, address
     for endpoint in config.listeners.wef.endpoints if config.listeners.wef else ():
         yield "listeners.wef", Transport.HTTPS if endpoint.auth == "certificate" else Transport.HTTP, endpoint.address
+    radius = config.listeners.radius
+    for address in radius.addresses if radius else ():
+        yield "listeners.radius", Transport.UDP, address
+    for address in radius.tls.addresses if radius and radius.tls else ():
+        yield "listeners.radius", Transport.RADSEC, address
     if config.metrics:
         yield "metrics", Transport.HTTP, config.metrics.address
 
 
-def _tls(config: Config) -> TlsSettings | None:
-    return config.listeners.syslog.tls if config.listeners.syslog else None
+def _tls(config: Config) -> Iterator[TlsSettings]:
+    for table in (config.listeners.syslog, config.listeners.radius):
+        if table is not None and table.tls is not None:
+            yield table.tls
 
 
 def _nearest(path: Path) -> Path:

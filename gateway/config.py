@@ -19,13 +19,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from forwarders.settings import ForwarderSettings
-from gateway.config_errors import UnusableConfig, explain_errors
+from gateway.config_errors import explain_errors
 from kernel import Engine
+from listeners.radius.settings import RadiusSettings
 from listeners.syslog.settings import SyslogSettings
 from listeners.wef.settings import WefSettings
 from normalizers.settings import NormalizeSettings
@@ -39,8 +40,6 @@ MAX_FILE: Final = 4 << 20
 PREFIX: Final = "TIDEGATE_"
 SEPARATOR: Final = "__"
 ENGINE_VARIABLE: Final = "TIDEGATE_ENGINE"
-LATER: Final = {"radius": "RADIUS accounting"}
-"""Listeners that have a place in the contract and aren't part of this version."""
 
 Tree = dict[str, object]
 
@@ -74,6 +73,7 @@ class ListenersSettings(Settings):
 
     syslog: SyslogSettings | None = None
     wef: WefSettings | None = None
+    radius: RadiusSettings | None = None
 
 
 class MetricsSettings(Settings):
@@ -105,6 +105,19 @@ class Config(Settings):
         if twice:
             raise ValueError(f"two forwarders are named {', '.join(twice)}; give each its own name, which is its place in the spool")
         return forwarders
+
+    @model_validator(mode="after")
+    def relay_is_there(self) -> Self:
+        """Whoever waits for a next hop waits for one there is."""
+        relay = self.listeners.radius.relay if self.listeners.radius else None
+        if relay is not None and relay not in self.relays:
+            raise ValueError(f'listeners.radius.relay: {relay} is no forwarder that passes RADIUS on; name one of kind = "sensor" and layout = "radius"')
+        return self
+
+    @property
+    def relays(self) -> tuple[str, ...]:
+        """Names of the forwarders that pass RADIUS packets on."""
+        return tuple(table.name for table in self.forwarders if table.kind == "sensor" and table.layout == "radius")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +158,6 @@ def load(source: Path | None, environ: Mapping[str, str], flags: Sequence[Overri
     folder = Path.cwd() if source is None else Path(os.path.abspath(source)).parent  # noqa: PTH100 - resolve() would follow a symlink away from its folder
     tree = builtin(environ) if source is None else _read(source)
     name = "built-in configuration" if source is None else str(source)
-    _refuse_unbuilt(name, tree)
     for override in (*_variables(environ), *flags):
         _apply(tree, override)
     _table(tree, ("gateway",), name).setdefault("state_dir", str(default_state_dir(environ)))
@@ -197,14 +209,6 @@ def _read(source: Path) -> Tree:
         raise ConfigError(str(source), f"octet {error.start} is not UTF-8", "save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(str(source), f"is not TOML: {str(error) or 'nested too deeply'}", "https://toml.io says how to write it") from None
-
-
-def _refuse_unbuilt(source: str, tree: Tree) -> None:
-    listeners = tree.get("listeners")
-    found = [name for name in LATER if name in listeners] if isinstance(listeners, dict) else []
-    if found:
-        fix = "remove the section, or run a version that has it"
-        raise UnusableConfig([ConfigError(f"{source}: listeners.{name}", f"this version of Tidegate has no {LATER[name]}", fix) for name in found])
 
 
 def _variables(environ: Mapping[str, str]) -> list[Override]:

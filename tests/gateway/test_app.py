@@ -231,13 +231,6 @@ def test_an_address_in_use(tmp_path: Path) -> None:
     assert line.startswith("tidegate: listeners.syslog tcp 127.0.0.1:")
 
 
-@pytest.mark.parametrize("section", ["radius"])
-def test_what_is_not_built_is_refused(tmp_path: Path, section: str) -> None:
-    code, (line,) = run(write(tmp_path, f"[listeners.{section}]\n"))
-    assert code == ExitCode.CONFIG
-    assert f"listeners.{section}: this version of Tidegate has no " in line
-
-
 def test_the_service_manager_is_told(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"\0{tmp_path}")

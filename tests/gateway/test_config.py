@@ -142,8 +142,6 @@ def test_flag_over_environment_over_file(tmp_path: Path) -> None:
 
 GATEWAY = '[gateway]\nstate_dir = "s"\n'
 
-UNBUILT = "this version of Tidegate has no {}; remove the section, or run a version that has it"
-NO_RADIUS = f"listeners.radius: {UNBUILT.format('RADIUS accounting')}"
 UNKNOWN_PTH = "forwarders[0].pth: unknown key; did you mean path?"
 NO_TABLE = "listeners.syslog: is not a table; write it as [listeners.syslog]"
 NO_TOML = "is not TOML: Invalid value (at end of document); https://toml.io says how to write it"
@@ -154,7 +152,6 @@ MISTAKES = [
     ("[gatway]\nname = 1",                                         "nearest table",        ["gatway: unknown key; did you mean gateway?"]),
     ("[metrics]\nzzz = 1\naddress = '127.0.0.1:1'",                "nothing near",         ["metrics.zzz: unknown key; this table has address"]),
     ("[[forwarders]]\nname = 'a'\nkind = 'file'\npth = 'x'",       "in a list",            ["forwarders[0].path: missing; add it", UNKNOWN_PTH]),
-    ("[listeners.radius]\nx = 1",                                  "not built",            [NO_RADIUS]),
     ("x = ",                                                       "no TOML",              [NO_TOML]),
     ("[log.x]\n[listeners]\nsyslog = 1",                           "a value for a table",  [NO_TABLE, "log.x: unknown key; this table has format, level"]),
 ]  # fmt: skip

@@ -1,0 +1,57 @@
+"""The RADIUS listener, made of the configuration: where records go, whether packets are kept for a relay, and what an answer waits for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+
+from gateway.config import Config
+from listeners.radius.reception import committed
+from listeners.radius.serve import serve_radius
+from listeners.radius.settings import RadiusSettings
+from normalizers.normalizer import Normalizer
+from pipeline.intake import Intake
+from pipeline.log import Log
+from pipeline.metrics import Metrics
+from pipeline.spool.sqlite import SqliteSpool
+
+
+def make_radius_listener(
+    config: Config,
+    radius: RadiusSettings,
+    *,
+    normalizer: Normalizer,
+    spool: SqliteSpool,
+    intake: Intake,
+    metrics: Metrics,
+    log: Log,
+    stop: trio.Event,
+) -> Callable[..., Awaitable[None]]:
+    """`serve_radius` with everything but its task_status.
+
+    Args:
+        config: what runs.
+        radius: its [listeners.radius].
+        normalizer: judges packets.
+        spool: says whether it takes records in.
+        intake: where batches go.
+        metrics: of the process.
+        log: of the process.
+        stop: set for a drain.
+    """
+    return partial(
+        serve_radius,
+        radius,
+        normalize=normalizer.normalize_radius,
+        intake=intake,
+        metrics=metrics,
+        takes_in=lambda: spool.blockade is None,
+        clock=time.time_ns,
+        log=log,
+        keep=bool(config.relays),
+        proof=committed,
+        stop=stop,
+    )
