@@ -24,7 +24,7 @@ from pipeline.metrics import Metrics
 from pipeline.model import Batch
 from pipeline.receipt import Receipt
 from pipeline.rejects import OTHER, Rejects
-from pipeline.spool.spool import Bookmark, Signal, Spool, SpoolDamagedError, Submission
+from pipeline.spool.spool import Bookmark, Committed, Signal, Spool, SpoolDamagedError, Submission
 
 SHARE_OCTETS: Final = 8 << 20
 GROUP_OCTETS: Final = 4 << 20
@@ -32,6 +32,7 @@ SUBMISSION_OCTETS: Final = 512  # what a submission takes besides its records, s
 MAX_LABELS: Final = 512
 CURSOR_LINGER_S: Final = 0.05
 RETRY_S: Final = 1.0
+NOT_COMMITTED: Final = Committed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Intake:
             SpoolError: the intake has closed; nothing was counted.
         """
         share = self._shares.setdefault(batch.origin.listener, _Share())
-        octets = len(batch.records) + SUBMISSION_OCTETS + len(bookmark.fragment or b"" if bookmark else b"")
+        octets = len(batch.records) + sum(map(len, batch.originals)) + SUBMISSION_OCTETS + len(bookmark.fragment or b"" if bookmark else b"")
         if keep_rejects:
             octets += sum(len(reject.raw) for reject in batch.rejects)
         async with share.door:
@@ -165,22 +166,22 @@ class Intake:
         submissions = [waiting.submission for waiting in group]
         while True:
             try:
-                duplicates = await self._spool.commit(submissions)
+                committed = await self._spool.commit(submissions)
                 break
             except SpoolDamagedError:
                 raise
             except SpoolError:  # the spool says why in its blockade
                 await trio.sleep(RETRY_S)
-        for waiting, count in zip(group, duplicates, strict=True):
-            self._account(waiting.submission.batch, duplicates=count)
-            self._settle(waiting, duplicates=count)
+        for waiting, came_to in zip(group, committed, strict=True):
+            self._account(waiting.submission.batch, duplicates=came_to.duplicates)
+            self._settle(waiting, came_to)
 
-    def _settle(self, waiting: _Waiting, *, duplicates: int = 0, error: SpoolError | None = None) -> None:
+    def _settle(self, waiting: _Waiting, came_to: Committed = NOT_COMMITTED, *, error: SpoolError | None = None) -> None:
         del self._unsettled[waiting.receipt]
         share = self._shares[waiting.submission.batch.origin.listener]
         share.octets -= waiting.octets
         share.room.set()
-        waiting.receipt.settle(duplicates=duplicates, error=error)
+        waiting.receipt.settle(duplicates=came_to.duplicates, number=came_to.end, error=error)
         if not self._unsettled:
             self._empty.set()
 

@@ -64,6 +64,9 @@ class Metrics:
         self.duplicate_keys_evicted: Final = counter("duplicate_keys_evicted", "Keys that left the duplicate table because it was full.")
         self.rejects_dropped: Final = counter("rejects_dropped", "Stored rejects that left to make room for newer ones.")
         self.quarantined: Final = counter("quarantined", "Records set aside because their row in the spool was damaged.")
+        self.originals_damaged: Final = counter("originals_damaged", "Rows whose messages, kept for a relay, were damaged.")
+        self.sessions: Final = gauge("sessions", "VPN sessions that are open.")
+        self.sessions_evicted: Final = counter("sessions_evicted", "VPN sessions forgotten before their time because there were too many.")
         # the destinations
         self.delivered: Final = counter("delivered", "Records a destination took.", "destination")
         self.skipped: Final = counter("skipped", "Records a destination's filter or layout left out, by reason.", "destination", "reason")

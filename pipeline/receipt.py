@@ -10,18 +10,22 @@ from pipeline.errors import SpoolError
 
 
 class Receipt:
-    """Settled once by the intake, after the commit that holds the batch (or that proved its records duplicates)."""
+    """Settled once by the intake, after the commit that holds the batch (or that proved its records duplicates).
 
-    __slots__ = ("_done", "_error", "duplicates")
+    duplicates:  how many of its records were kept before.
+    number:      in the log, behind all of its records, earlier copies of duplicates included: whoever has passed it (Spool.passed) has had them.
+    """
+
+    __slots__ = ("_done", "_error", "duplicates", "number")
 
     def __init__(self) -> None:
         self._done: Final = trio.Event()
         self._error: SpoolError | None = None
-        self.duplicates = 0
+        self.duplicates = self.number = 0
 
-    def settle(self, *, duplicates: int = 0, error: SpoolError | None = None) -> None:
+    def settle(self, *, duplicates: int = 0, number: int = 0, error: SpoolError | None = None) -> None:
         """Say that the batch is durable, or that it never will be."""
-        self.duplicates, self._error = duplicates, error
+        self.duplicates, self.number, self._error = duplicates, number, error
         self._done.set()
 
     @property

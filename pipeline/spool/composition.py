@@ -13,10 +13,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from pipeline.index import Index, Run, join_runs
-from pipeline.model import Batch
+from pipeline.model import Batch, SessionChange
 from pipeline.spool.duplicates import KEY_OCTETS, split_keys
 
 ROW_OCTETS: Final = 1 << 20
@@ -27,10 +28,11 @@ Known = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class ComposedRow:
-    """Records that follow one another, and their index."""
+    """Records that follow one another, their index, and the messages they came in: none if empty, `b""` for a record without."""
 
     records: bytes
     index: Index
+    originals: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,13 @@ class Composition:
     rows:        in order.
     duplicates:  per batch, how many of its records were kept before, in this group or an earlier one.
     keys:        to remember, 16 octets each.
+    changes:     what the records that are kept say of sessions, in order.
     """
 
     rows: tuple[ComposedRow, ...]
     duplicates: tuple[int, ...]
     keys: bytes
+    changes: tuple[SessionChange, ...] = ()
 
 
 @dataclass(slots=True)
@@ -52,12 +56,15 @@ class _Composer:
     rows: list[ComposedRow] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    originals: list[Sequence[bytes]] = field(default_factory=list)
+    changes: list[SessionChange] = field(default_factory=list)
     octets: int = 0
 
     def add(self, batch: Batch, start: int, stop: int) -> None:
         """Take records `start` to `stop` of a batch, in as many rows as they need."""
+        self.changes += filter(None, batch.sessions[start:stop])
         if stop - start == len(batch.index) and self.octets + len(batch.records) <= ROW_OCTETS:
-            self._append(batch.records, Run(batch.index, start, stop))
+            self._append(batch, batch.records, Run(batch.index, start, stop))
             return
         offsets = batch.index.offsets
         while start < stop:
@@ -67,18 +74,21 @@ class _Composer:
                     self.close()
                     continue
                 until = start + 1  # larger than a row: it gets one of its own
-            self._append(batch.records[offsets[start] : offsets[until]], Run(batch.index, start, until))
+            self._append(batch, batch.records[offsets[start] : offsets[until]], Run(batch.index, start, until))
             start = until
 
-    def _append(self, records: bytes, run: Run) -> None:
+    def _append(self, batch: Batch, records: bytes, run: Run) -> None:
         self.parts.append(records)
         self.runs.append(run)
+        self.originals.append(batch.originals[run.start : run.stop] or (b"",) * (run.stop - run.start))
         self.octets += len(records)
 
     def close(self) -> None:
         if self.octets:
-            self.rows.append(ComposedRow(self.parts[0] if len(self.parts) == 1 else b"".join(self.parts), join_runs(self.runs)))
-        self.parts, self.runs, self.octets = [], [], 0
+            originals = tuple(chain.from_iterable(self.originals))
+            records = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+            self.rows.append(ComposedRow(records, join_runs(self.runs), originals if any(originals) else ()))
+        self.parts, self.runs, self.originals, self.octets = [], [], [], 0
 
 
 def compose(batches: Sequence[Batch], known: Known) -> Composition:
@@ -99,7 +109,7 @@ def compose(batches: Sequence[Batch], known: Known) -> Composition:
         composer.add(batch, start, len(batch.index))
         duplicates.append(left_out)
     composer.close()
-    return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys))
+    return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys), tuple(composer.changes))
 
 
 def _duplicates(batch: Batch, known: Known, keys: dict[bytes, None]) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""The spool's SQLite file: its tables, the SQLite versions that are trusted with it, and how it is opened.
+"""The spool's SQLite file: the SQLite versions that are trusted with it, and how it is opened.
 
 WAL with `synchronous=FULL`: a commit is on stable storage when it returns. One connection writes and checkpoints; all others only read. That is also what
 SQLite's WAL-reset bug needs to be harmless (https://sqlite.org/wal.html#the_wal_reset_bug: a checkpoint racing a write of another connection can lose committed
@@ -15,12 +15,11 @@ from typing import Final
 import apsw
 
 from pipeline.errors import SpoolError
-from pipeline.spool.sources import SOURCE_TABLES
+from pipeline.spool.schema import SCHEMA_VERSION, SCHEMAS
 from pipeline.spool.spool import SpoolDamagedError
 
 FILE_NAME: Final = "spool.sqlite"
 APPLICATION_ID: Final = 0x54494447  # "TIDG"
-SCHEMA_VERSION: Final = 1
 LAST_SCHEMA: Final = 9999
 PAGE_OCTETS: Final = 8192
 BUSY_MS: Final = 2000
@@ -31,62 +30,6 @@ HEADERS: Final = (b"SQLite format 3\x00\x20\x00\x02\x02\x00\x40\x20\x20", b"SQLi
 FIXED_SQLITE: Final = (3, 51, 3)
 BACKPORTS: Final = {(3, 44): 6, (3, 50): 7}
 """Release lines older than FIXED_SQLITE, and the first patch of each that has the correction."""
-
-TABLES: Final = """
-CREATE TABLE head (            -- one row
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    schema INTEGER NOT NULL,           -- user_version once more, to tell a newer schema from a damaged header
-    number INTEGER NOT NULL,           -- that the next record gets
-    octets INTEGER NOT NULL,           -- of all rows ever stored
-    rows INTEGER NOT NULL,             -- that there are now
-    quarantined INTEGER NOT NULL,      -- records set aside, ever
-    checksum INTEGER NOT NULL          -- CRC-32 of the four
-) STRICT;
-CREATE TABLE rows (
-    number INTEGER PRIMARY KEY,        -- of its first record
-    records INTEGER NOT NULL,
-    before INTEGER NOT NULL,           -- octets of all rows ever stored before it
-    octets INTEGER NOT NULL,           -- of entries and body
-    body_octets INTEGER NOT NULL,      -- of the body, decompressed
-    entries_octets INTEGER NOT NULL,   -- of the entries, decompressed
-    kept_at_ms INTEGER NOT NULL,
-    checksum INTEGER NOT NULL,         -- CRC-32 of the columns above, the entries and the body
-    entries BLOB NOT NULL,             -- the index, compressed
-    body BLOB NOT NULL                 -- the records, compressed
-) STRICT;
-CREATE TABLE keys (
-    number INTEGER PRIMARY KEY,        -- of the commit's first record
-    kept_at_ms INTEGER NOT NULL,
-    keys BLOB NOT NULL                 -- 16 octets a record
-) STRICT;
-CREATE TABLE consumers (
-    name TEXT PRIMARY KEY,
-    cursor INTEGER NOT NULL,
-    state BLOB NOT NULL,               -- its destination's, opaque
-    lost INTEGER NOT NULL,
-    removed_at_ms INTEGER,             -- when it was first missing from the configuration
-    checksum INTEGER NOT NULL          -- CRC-32 of the columns above
-) STRICT, WITHOUT ROWID;
-CREATE TABLE dead_letters (
-    id INTEGER PRIMARY KEY,
-    consumer TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    uid BLOB NOT NULL,
-    parked_at_ms INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    record BLOB NOT NULL
-) STRICT;
-CREATE TABLE quarantine (
-    number INTEGER PRIMARY KEY,
-    records INTEGER NOT NULL,
-    found_at_ms INTEGER NOT NULL,
-    why TEXT NOT NULL,
-    entries BLOB,
-    body BLOB
-) STRICT;
-INSERT INTO head VALUES (1, 1, 0, 0, 0, 0, 0);
-"""
 
 
 def check_sqlite(version: str) -> None:
@@ -167,10 +110,14 @@ def _check_header(path: Path) -> None:
 
 
 def _migrate(connection: apsw.Connection, path: Path) -> None:
+    """Bring the file to our schema, from whatever older one it has, or none: in one transaction."""
     _refuse_newer(connection, path)
-    if connection.pragma("user_version") == 0:
+    version = connection.pragma("user_version")
+    if version < SCHEMA_VERSION:
         with connection:
-            connection.execute(TABLES + SOURCE_TABLES)
+            for script in SCHEMAS[version:]:
+                connection.execute(script)
+            connection.execute("UPDATE head SET schema = ?", (SCHEMA_VERSION,))
             connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", SCHEMA_VERSION)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 from typing import Final
 
 import apsw
@@ -17,11 +18,14 @@ from pipeline.index import Entry
 from pipeline.spool.composition import ComposedRow, compose
 from pipeline.spool.cursors import SAVE_CURSOR, SELECT_CURSORS, StoredCursor, parse_cursor
 from pipeline.spool.duplicates import Chunk, DuplicateTable
+from pipeline.spool.originals import INSERT_ORIGINALS, encode_originals
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
 from pipeline.spool.sources import SourceTables
-from pipeline.spool.spool import Blockade, Submission
+from pipeline.spool.spool import Blockade, Committed, Submission
 from pipeline.spool.stored_row import INSERT, Damaged, encode_row, read_row
+from pipeline.state.sessions import SessionPlan, Sessions
+from pipeline.state.stored_sessions import read_sessions, save_sessions
 
 CHECKPOINT_PAGES: Final = 2048
 PRUNE_ROWS: Final = 256  # per transaction: freeing a whole spool at once would fill the write-ahead log
@@ -31,6 +35,7 @@ SAVE_HEAD: Final = "UPDATE head SET (number, octets, rows, quarantined, checksum
 STANDS_IN: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1"
 STANDS_BEFORE: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number > ? ORDER BY number LIMIT 1"
 PRUNE: Final = "DELETE FROM rows WHERE number IN (SELECT number FROM rows WHERE number < ? ORDER BY number LIMIT ?)"
+PRUNE_ORIGINALS: Final = "DELETE FROM originals WHERE number < coalesce((SELECT min(number) FROM rows), ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ class Lag:
 class Outcome:
     """What a transaction came to.
 
-    duplicates:   per submission.
+    committed:    per submission.
     fresh:        the new rows, as they would be read.
     moved:        cursors that drop-oldest moved.
     lags:         of every consumer.
@@ -135,9 +140,10 @@ class Outcome:
     blockade:     why nothing more is taken in.
     more:         whether there are rows left that nobody needs.
     dropped:      stored rejects that left to make room.
+    sessions:     what it changed in the table of sessions, which has yet to take it over.
     """
 
-    duplicates: tuple[int, ...]
+    committed: tuple[Committed, ...]
     fresh: tuple[Row, ...]
     moved: tuple[StoredCursor, ...]
     lags: Mapping[str, Lag]
@@ -148,6 +154,7 @@ class Outcome:
     blockade: Blockade | None
     more: bool
     dropped: int
+    sessions: SessionPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +173,8 @@ class Restored:
 
 class Ledger:
     """The writer.
+
+    sessions: the table of sessions as of the transactions whose Outcome it was given to take over (`Sessions.take`).
 
     Args:
         connection: from `database.open_writer`.
@@ -189,6 +198,8 @@ class Ledger:
         )
         self._known = DuplicateTable(settings.duplicates.max, int(settings.duplicates.keep * 1000))
         self._known.load(Chunk(*line) for line in connection.execute("SELECT number, kept_at_ms, keys FROM keys ORDER BY number"))
+        self.sessions: Final = Sessions(settings.sessions)
+        self.sessions.load(read_sessions(connection))
 
     def _oldest(self) -> int:
         first = self._connection.execute("SELECT number FROM rows ORDER BY number LIMIT 1").get
@@ -203,6 +214,7 @@ class Ledger:
         connection = self._connection
         self._checkpoint_if_due()
         composition = compose([submission.batch for submission in work.group], self._known.known)
+        sessions = self.sessions.plan(composition.changes, work.now_ms)
         chunk = Chunk(self._known.next_number(self.head.number), work.now_ms, composition.keys)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -210,6 +222,7 @@ class Ledger:
             head, fresh = self._store_rows(composition.rows, work)
             head = self._quarantine(head, work)
             dropped = self._sources.save(work.group, work.now_ms)
+            save_sessions(connection, sessions)
             connection.executemany(
                 "INSERT INTO dead_letters (consumer, number, uid, parked_at_ms, reason, detail, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 ((letter.consumer, letter.number, letter.uid, work.now_ms, letter.reason, letter.detail, letter.record) for letter in work.letters),
@@ -226,13 +239,20 @@ class Ledger:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        committed = self._settle_submissions(work.group, composition.duplicates)
         self.head = head
         self._known.drop(leaving)
         if chunk.keys:
             self._known.add(chunk)
         self._checkpoint_if_due()
         blockade = self._blockade(work.standings, standing, lags, octets)
-        return Outcome(composition.duplicates, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, pruned == PRUNE_ROWS, dropped)
+        more = pruned == PRUNE_ROWS
+        return Outcome(committed, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped, sessions)
+
+    def _settle_submissions(self, group: Sequence[Submission], duplicates: Sequence[int]) -> tuple[Committed, ...]:
+        kept = (len(submission.batch.index) - count for submission, count in zip(group, duplicates, strict=True))
+        ends = islice(accumulate(kept, initial=self.head.number), 1, None)
+        return tuple(map(Committed, duplicates, ends))
 
     def _store_keys(self, chunk: Chunk) -> tuple[tuple[Chunk, ...], int]:
         leaving, evicted = self._known.outgrown(len(chunk), chunk.kept_at_ms)
@@ -246,8 +266,11 @@ class Ledger:
         for row in rows:
             end = number + len(row.index)
             if work.standings:  # rows that nobody reads would go in the same transaction
-                stored = encode_row(row, number=number, before=octets, kept_at_ms=work.now_ms)
+                originals = encode_originals(number, row.originals) if row.originals else None
+                stored = encode_row(row, number=number, before=octets, kept_at_ms=work.now_ms, beside=len(originals.body) if originals else 0)
                 self._connection.execute(INSERT, stored)
+                if originals:
+                    self._connection.execute(INSERT_ORIGINALS, originals)
                 octets += stored.octets
                 fresh.append(Row.whole(row.records, row.index, number))
             number = end
@@ -319,7 +342,10 @@ class Ledger:
         if tail < head.number:
             tail = self._connection.execute("SELECT number FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1", (tail,)).get or 0
         self._connection.execute(PRUNE, (tail, PRUNE_ROWS))
-        return self._connection.changes()
+        pruned = self._connection.changes()
+        if pruned:
+            self._connection.execute(PRUNE_ORIGINALS, (head.number,))
+        return pruned
 
     def _octets(self, head: Head) -> int:
         before = self._connection.execute("SELECT before FROM rows ORDER BY number LIMIT 1").get

@@ -23,10 +23,12 @@ import apsw
 from pipeline.spool.cursors import CURSOR_LINE, parse_cursor
 from pipeline.spool.database import FILE_NAME, PAGE_OCTETS, open_writer, translated
 from pipeline.spool.ledger import SAVE_HEAD, SELECT_HEAD, Head, Ledger, parse_head
+from pipeline.spool.originals import ORIGINALS_COLUMNS, are_intact
 from pipeline.spool.settings import SpoolSettings
 from pipeline.spool.sources import SOURCE_COLUMNS
 from pipeline.spool.spool import SpoolDamagedError
 from pipeline.spool.stored_row import COLUMNS, is_intact
+from pipeline.state.stored_sessions import SESSION_COLUMNS, parse_session
 
 SQLiteValue = int | float | str | bytes | None
 Line = tuple[SQLiteValue, ...]
@@ -46,6 +48,8 @@ COPIED: Final = {
     "quarantine": "number, records, found_at_ms, why, entries, body",
     "consumers": CURSOR_LINE,
     **SOURCE_COLUMNS,
+    "originals": ORIGINALS_COLUMNS,
+    "sessions": SESSION_COLUMNS,
 }
 """Every table but `head`; the first column orders it."""
 
@@ -58,19 +62,36 @@ def _is_cursor(line: Line) -> bool:
     return True
 
 
+def _is_session(line: Line) -> bool:
+    try:
+        parse_session(line)
+    except ValueError:
+        return False
+    return True
+
+
 def _anything(_line: Line) -> bool:
     return True
 
 
-CHECKS: Final[Mapping[str, Callable[[Line], bool]]] = {"rows": is_intact, "consumers": _is_cursor}
+CHECKS: Final[Mapping[str, Callable[[Line], bool]]] = {
+    "rows": is_intact,
+    "consumers": _is_cursor,
+    "originals": are_intact,
+    "sessions": _is_session,
+}
 """Tables whose lines answer for themselves."""
 
-NUMBERED: Final = {"rows", "keys", "dead_letters", "quarantine", "gaps", "rejects"}
+NUMBERED: Final = {"rows", "keys", "dead_letters", "quarantine", "gaps", "rejects", "originals", "sessions"}
 """Tables whose first column is a number, so that damage in the middle can be leapt over."""
 
 MAX_LEAPS: Final = 4096
 
+MOVABLE: Final = {"originals", "sessions"}
+"""Tables that begin on other pages in a file that was made with an older schema."""
+
 # The file header's fields that say how large the database is and where its free pages are (SQLite file format, section 1.3)
+HEADER_OCTETS: Final = 100
 CHANGE_COUNTER: Final = slice(24, 28)
 SIZE_AND_FREE_PAGES: Final = slice(28, 40)
 SIZE_VALID_FOR: Final = slice(92, 96)
@@ -181,13 +202,34 @@ def _copy(damaged: Path, new: Path) -> tuple[int, int]:
 
 
 def _replace_first_page(damaged: Path, new: Path) -> None:
-    """Give a damaged file the header and schema of a new one: the same tables, made in the same order, begin on the same pages."""
+    """Give a damaged file the header of a new one, and its schema too unless its own is sound.
+
+    The first schema's tables, made in the same order, begin on the same pages in every file. Those of a later one begin elsewhere in a file that an older
+    Tidegate made: without its own schema they are found empty, or not at all.
+    """
     with new.open("rb") as file:
         page = bytearray(file.read(PAGE_OCTETS))
     page[SIZE_AND_FREE_PAGES] = bytes(12)
     page[SIZE_VALID_FOR] = bytes(octet ^ 0xFF for octet in page[CHANGE_COUNTER])  # differs: the file's own size counts
     with damaged.open("r+b") as file:
-        file.write(page)
+        own = file.read(PAGE_OCTETS)
+        file.seek(0)
+        file.write(page[:HEADER_OCTETS] + own[HEADER_OCTETS:])
+    if _schema(damaged) != _schema(new):
+        with damaged.open("r+b") as file:
+            file.write(page)
+
+
+def _schema(path: Path) -> object:
+    """What a file says it holds: every table with its text, and where the first schema's begin; None where that can't be read."""
+    connection = apsw.Connection(str(path))
+    try:
+        tables = connection.execute("SELECT name, sql, rootpage FROM sqlite_schema ORDER BY name").fetchall()
+    except (apsw.Error, UnicodeDecodeError):
+        return None
+    finally:
+        connection.close()
+    return [(name, sql, None if name in MOVABLE else page) for name, sql, page in tables]
 
 
 def _insert(target: apsw.Connection, table: str, columns: str, lines: Iterable[Line]) -> None:

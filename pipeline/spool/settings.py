@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pipeline.settings import Duration, Settings, Size
 from pipeline.spool.row import Wants
+from pipeline.state.settings import SessionSettings
 
 MIB: Final = 1 << 20
 DAY: Final = 86400.0
@@ -44,12 +45,14 @@ class SpoolSettings(Settings):
     max_bytes:     compressed octets of rows at which intake stops, until a destination has taken some. One group commit may go over it.
     duplicates:    how long and how many records are known again.
     keep_removed:  how long a destination that left the configuration keeps its place.
+    sessions:      how long and how many VPN sessions are known.
     """
 
     kind: Literal["sqlite"] = "sqlite"
     max_bytes: Size = 4096 * MIB
     duplicates: DuplicateSettings = DuplicateSettings()
     keep_removed: Duration = 7 * DAY
+    sessions: SessionSettings = SessionSettings()
 
 
 @dataclass(frozen=True, slots=True)

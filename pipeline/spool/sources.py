@@ -28,49 +28,6 @@ MAX_REJECT_OCTETS: Final = 32 << 20
 TRIM_AFTER: Final = 4096
 """Record IDs saved between two looks at how many there are."""
 
-SOURCE_TABLES: Final = """
-CREATE TABLE bookmarks (
-    subscription TEXT NOT NULL,
-    client TEXT NOT NULL,
-    fragment BLOB,
-    seen_at_ms INTEGER NOT NULL,
-    first_seen_ms INTEGER NOT NULL,
-    event_at_ms INTEGER,
-    heartbeat_at_ms INTEGER,
-    address TEXT NOT NULL,
-    PRIMARY KEY (subscription, client)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE gaps (
-    id INTEGER PRIMARY KEY,
-    subscription TEXT NOT NULL,
-    client TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,
-    before BLOB,
-    after BLOB
-) STRICT;
-CREATE TABLE record_ids (
-    computer TEXT NOT NULL,
-    channel TEXT NOT NULL,
-    record_id INTEGER NOT NULL,
-    seen_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (computer, channel)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE rejects (
-    id INTEGER PRIMARY KEY,
-    listener TEXT NOT NULL,
-    transport TEXT NOT NULL,
-    peer TEXT NOT NULL,
-    identity TEXT,
-    received_at_ns INTEGER NOT NULL,
-    rule TEXT NOT NULL,
-    offset INTEGER NOT NULL,
-    detail TEXT NOT NULL,
-    raw BLOB NOT NULL
-) STRICT;
-CREATE TABLE reject_totals (id INTEGER PRIMARY KEY CHECK (id = 1), kept INTEGER NOT NULL, octets INTEGER NOT NULL, dropped INTEGER NOT NULL) STRICT;
-INSERT INTO reject_totals VALUES (1, 0, 0, 0);
-"""
-
 SOURCE_COLUMNS: Final = {
     "bookmarks": "subscription, client, fragment, seen_at_ms, first_seen_ms, event_at_ms, heartbeat_at_ms, address",
     "gaps": "id, subscription, client, at_ms, before, after",

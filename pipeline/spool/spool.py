@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import trio
 
@@ -74,6 +74,17 @@ class Submission:
     batch: Batch
     bookmark: Bookmark | None = None
     keep_rejects: bool = False
+
+
+class Committed(NamedTuple):
+    """What one submission came to.
+
+    duplicates:  how many of its records were kept before, and therefore not stored again.
+    end:         number in the log behind all of its records, and behind the earlier copies of duplicates.
+    """
+
+    duplicates: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +174,11 @@ class Spool(Protocol):
     def blockade(self) -> Blockade | None:
         """Why no group is taken now; advances still are."""
 
-    async def commit(self, group: Sequence[Submission]) -> tuple[int, ...]:
+    async def commit(self, group: Sequence[Submission]) -> tuple[Committed, ...]:
         """Make a group durable, and every advance and dead letter that waits.
 
         Returns:
-            For each submission, how many of its records were duplicates and therefore not stored again.
+            What each submission came to.
 
         Raises:
             SpoolError: nothing of it was stored; the same call may be made again.
@@ -182,6 +193,16 @@ class Spool(Protocol):
 
     async def wait_for_more(self, consumer: str) -> None:
         """Return once `read` has something."""
+
+    async def originals(self, row: Row) -> tuple[bytes, ...]:
+        """The messages that the chosen records of a row came in; `b""` for each that was kept without, or whose message can't be read any more.
+
+        Raises:
+            SpoolError: the spool can't be read.
+        """
+
+    async def passed(self, consumer: str, number: int) -> None:
+        """Return once a configured consumer is done with every record before `number`: taken, filtered out, parked, or given up by drop-oldest."""
 
     def advance(self, consumer: str, cursor: int, state: bytes) -> None:
         """Say that a consumer has taken everything before `cursor`; durable with the next commit, which this brings about."""

@@ -24,13 +24,15 @@ from pipeline.spool.cursors import Cursor, restore_cursors
 from pipeline.spool.database import FILE_NAME, translated
 from pipeline.spool.files import OpenFiles, open_files
 from pipeline.spool.ledger import DeadLetter, Outcome, Standing, Work
+from pipeline.spool.originals import read_originals
 from pipeline.spool.row import Row
 from pipeline.spool.salvage import mark_damaged
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
 from pipeline.spool.sources import SourceStatus, read_bookmarks, read_rejects, read_sources
-from pipeline.spool.spool import Blockade, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
+from pipeline.spool.spool import Blockade, Committed, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
 from pipeline.spool.status import read_status
 from pipeline.spool.stored_row import Damaged, read_row
+from pipeline.state.sessions import Sessions
 
 Answer = TypeVar("Answer")
 
@@ -109,6 +111,7 @@ class SqliteSpool:
         self._blockade: Blockade | None = None
         self._writing: Final = trio.Lock()
         self._reading: Final = trio.Lock()
+        self._passing: Final = {name: trio.lowlevel.ParkingLot() for name in self._cursors}
         self._threads: Final = trio.CapacityLimiter(2)  # one writes, one reads
         self.work: Final = Signal()
         self.turned: Final = Signal()
@@ -122,11 +125,16 @@ class SqliteSpool:
     def blockade(self) -> Blockade | None:
         return self._blockade
 
+    @property
+    def sessions(self) -> Sessions:
+        """The table of VPN sessions, to ask."""
+        return self._ledger.sessions
+
     def position(self, consumer: str) -> Position:
         stored = self._cursors[consumer].stored
         return Position(stored.cursor, stored.state)
 
-    async def commit(self, group: Sequence[Submission]) -> tuple[int, ...]:
+    async def commit(self, group: Sequence[Submission]) -> tuple[Committed, ...]:
         async with self._writing:
             work = self._snapshot(group)
             if not (group or work.letters or work.damaged or work.forgotten or self._more_to_prune or any(standing.dirty for standing in work.standings)):
@@ -143,7 +151,7 @@ class SqliteSpool:
                 self._block(Blockade("", str(error)))
                 raise
             self._apply(work, outcome)
-            return outcome.duplicates
+            return outcome.committed
 
     def _snapshot(self, group: Sequence[Submission]) -> Work:
         now_ms = self._clock_ms()
@@ -183,6 +191,7 @@ class SqliteSpool:
             newer = cursor.stored != before
             cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, line.cursor), lost=cursor.stored.lost + line.lost - before.lost)
             cursor.dirty = newer
+            self._passing[line.name].unpark_all()
         for name, lag in outcome.lags.items():
             if name not in self._cursors:  # forgotten meanwhile
                 continue
@@ -199,6 +208,9 @@ class SqliteSpool:
         self._metrics.duplicate_keys.set(outcome.known)
         self._metrics.duplicate_keys_evicted.inc(outcome.evicted)
         self._metrics.rejects_dropped.inc(outcome.dropped)
+        self._ledger.sessions.take(outcome.sessions)
+        self._metrics.sessions.set(self._ledger.sessions.open)
+        self._metrics.sessions_evicted.inc(outcome.sessions.evicted)
         self._more_to_prune = outcome.more
         if outcome.more:
             self.work.set()
@@ -253,6 +265,14 @@ class SqliteSpool:
                 mark_damaged(self._files.state_dir)
                 raise
 
+    async def originals(self, row: Row) -> tuple[bytes, ...]:
+        try:
+            found = await self._ask(partial(read_originals, self._files.reader, row.first, len(row.index)))
+        except ValueError:
+            self._metrics.originals_damaged.inc()
+            found = ()
+        return tuple(found[place] for place in row.chosen) if found else (b"",) * len(row)
+
     async def wait_for_more(self, consumer: str) -> None:
         cursor = self._cursors[consumer]
         while cursor.stored.cursor >= self._head.number:
@@ -266,7 +286,14 @@ class SqliteSpool:
     def _move(self, cursor: Cursor, number: int, state: bytes) -> None:
         cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, number), state=state)
         cursor.dirty = True
+        self._passing[cursor.name].unpark_all()
         self.work.set()
+
+    async def passed(self, consumer: str, number: int) -> None:
+        cursor = self._cursors[consumer]
+        while cursor.stored.cursor < number:
+            await self._passing[consumer].park()
+        await trio.lowlevel.checkpoint()
 
     def dropped(self, consumer: str, row: Row) -> bool:
         cursor = self._cursors[consumer]

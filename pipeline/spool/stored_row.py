@@ -53,7 +53,7 @@ class StoredRow(NamedTuple):
         return zlib.crc32(self.body, zlib.crc32(self.entries, zlib.crc32(CHECKED.pack(*self[:7]))))
 
 
-def encode_row(row: ComposedRow, *, number: int, before: int, kept_at_ms: int) -> StoredRow:
+def encode_row(row: ComposedRow, *, number: int, before: int, kept_at_ms: int, beside: int = 0) -> StoredRow:
     """Compress and checksum a row.
 
     Args:
@@ -61,10 +61,11 @@ def encode_row(row: ComposedRow, *, number: int, before: int, kept_at_ms: int) -
         number: of its first record.
         before: octets of all rows ever stored before it.
         kept_at_ms: time of the commit, ms since the Unix epoch.
+        beside: compressed octets of what is stored beside it, which count as its own.
     """
     index = row.index.columns
     entries, body = compress(index, LEVEL), compress(row.records, LEVEL)
-    stored = StoredRow(number, len(row.index), before, len(entries) + len(body), len(row.records), len(index), kept_at_ms, 0, entries, body)
+    stored = StoredRow(number, len(row.index), before, len(entries) + len(body) + beside, len(row.records), len(index), kept_at_ms, 0, entries, body)
     return stored._replace(checksum=stored.crc())
 
 

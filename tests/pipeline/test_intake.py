@@ -23,7 +23,7 @@ from pipeline.receipt import Receipt
 from pipeline.rejects import Rejects
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, Start
-from pipeline.spool.spool import Blockade, Bookmark, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
+from pipeline.spool.spool import Blockade, Bookmark, Committed, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
 
 
 class ScriptedSpool:
@@ -36,12 +36,12 @@ class ScriptedSpool:
         self.errors: list[SpoolError] = []
         self.go = trio.Semaphore(0)
 
-    async def commit(self, group: Sequence[Submission]) -> tuple[int, ...]:
+    async def commit(self, group: Sequence[Submission]) -> tuple[Committed, ...]:
         await self.go.acquire()
         if self.errors:
             raise self.errors.pop(0)
         self.groups.append(list(group))
-        return (0,) * len(group)
+        return (Committed(),) * len(group)
 
     def position(self, consumer: str) -> Position:
         raise AssertionError(consumer)
@@ -51,6 +51,12 @@ class ScriptedSpool:
 
     async def wait_for_more(self, consumer: str) -> None:
         raise AssertionError(consumer)
+
+    async def originals(self, row: Row) -> tuple[bytes, ...]:
+        raise AssertionError(row)
+
+    async def passed(self, consumer: str, number: int) -> None:
+        raise AssertionError(consumer, number)
 
     def advance(self, consumer: str, cursor: int, state: bytes) -> None:
         raise AssertionError(consumer, cursor, state)

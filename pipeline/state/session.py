@@ -1,0 +1,145 @@
+"""A VPN session as RADIUS accounting tells it (RFC 2866), and what one more word on it makes of it.
+
+Words come late, twice, out of order or not at all, and a server may use an ID again. So:
+
+    word                                       then
+    the first on an ID, whatever it says       makes a session; a Stop makes one that has ended
+    says it began after all that was heard     another session with the same ID; the one before has ended by then
+    a Stop from before it began                the end of an earlier session with the same ID, which makes a closed one
+    on a session that has ended                never opens it again, and adds only what wasn't known
+    older than what was heard last             adds only what wasn't known
+    Accounting-On or Off                       ends every session of that server which began before it, also one that is told of later
+
+A session that nobody says a word about for as long as the idle timeout has ended by then.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from pipeline.model import SessionChange, SessionEvent
+
+Id = tuple[str, str]
+"""NAS and Acct-Session-Id."""
+
+UNNUMBERED: Final = 0
+
+SLACK_MS: Final = 10_000
+"""How much earlier than its beginning a session may end: servers without a clock have times of arrival and Acct-Delay-Time, which is in whole seconds."""
+
+
+class Session(NamedTuple):
+    """One session; times in ms since the Unix epoch.
+
+    number:       in the order in which sessions came to be known, from 1; UNNUMBERED before it has one.
+    nas:          the server: its address, else its name.
+    session_id:   Acct-Session-Id. Empty for what is kept of the server itself: the last time it began anew, as `ended_at_ms`.
+    user, domain: the account, case preserved; empty where not told.
+    address:      the tunnel address given to the client; empty where not told.
+    client:       the client's own address; empty where not told.
+    begun_at_ms:  when it began, as far as is known.
+    last_at_ms:   of the latest word on it.
+    ended_at_ms:  when it ended; None while it is open.
+    heard_at_ms:  our clock when it was last changed.
+    """
+
+    number: int
+    nas: str
+    session_id: str
+    user: str
+    domain: str
+    address: str
+    client: str
+    begun_at_ms: int
+    last_at_ms: int
+    ended_at_ms: int | None
+    heard_at_ms: int
+
+    @property
+    def key(self) -> Id:
+        return self.nas, self.session_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no word has ended it."""
+        return self.ended_at_ms is None
+
+    def is_newer(self, other: Session) -> bool:
+        """Whether it is the newer of two with the same ID, or the same one later."""
+        return (self.last_at_ms, self.number) >= (other.last_at_ms, other.number)
+
+    def was_open(self, at_ms: int, idle_ms: int) -> bool:
+        """Whether it was open at a time, both ends included."""
+        end = self.last_at_ms + idle_ms if self.ended_at_ms is None else self.ended_at_ms
+        return self.begun_at_ms <= at_ms <= end
+
+    def ended_by(self, restarts: Sequence[int]) -> Session:
+        """Itself, closed if it is open and its server began anew behind its beginning.
+
+        Args:
+            restarts: times of that, ascending.
+        """
+        if self.ended_at_ms is not None:
+            return self
+        place = bisect_right(restarts, self.begun_at_ms)
+        return self._replace(ended_at_ms=restarts[place]) if place < len(restarts) else self
+
+
+def follow(known: Session | None, change: SessionChange, now_ms: int) -> tuple[Session, ...]:
+    """What a word makes of the newest session with its ID.
+
+    Args:
+        known: that session; None if there is none.
+        change: the word; any but RESTART.
+        now_ms: our clock.
+
+    Returns:
+        The sessions that are new or changed, the newest with this ID last.
+    """
+    at_ms, stopped = change.at_ms, change.event is SessionEvent.STOP
+    begun = at_ms if change.started_at_ms is None else min(change.started_at_ms, at_ms)
+    fresh = Session(
+        UNNUMBERED,
+        change.nas,
+        change.session_id,
+        change.user,
+        change.domain,
+        change.address,
+        change.client,
+        begun,
+        at_ms,
+        at_ms if stopped else None,
+        now_ms,
+    )
+    if known is None:
+        return (fresh,)
+    says_begun = change.event is SessionEvent.START or change.started_at_ms is not None
+    if says_begun and begun > known.last_at_ms:
+        return (known._replace(ended_at_ms=begun, heard_at_ms=now_ms), fresh) if known.ended_at_ms is None else (fresh,)
+    if stopped and at_ms < known.begun_at_ms - SLACK_MS:
+        return (fresh, known)
+    if known.ended_at_ms is not None:
+        return (_with_what(known, fresh)._replace(begun_at_ms=min(known.begun_at_ms, begun)),)
+    last = max(at_ms, known.last_at_ms)
+    told = _with_what(fresh, known) if at_ms >= known.last_at_ms else _with_what(known, fresh)
+    return (
+        told._replace(
+            number=known.number,
+            begun_at_ms=min(known.begun_at_ms, begun),
+            last_at_ms=last,
+            ended_at_ms=last if stopped else None,
+            heard_at_ms=now_ms,
+        ),
+    )
+
+
+def _with_what(one: Session, other: Session) -> Session:
+    """One word on a session, with what another one knows besides."""
+    return one._replace(
+        user=one.user or other.user,
+        domain=one.domain if one.user else other.domain,
+        address=one.address or other.address,
+        client=one.client or other.client,
+    )
