@@ -21,14 +21,19 @@ _WITH_PORT: Final = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]*):[0-9]{
 
 def is_address(text: str) -> bool:
     """Whether a text is an IPv4 or IPv6 address, the latter with or without zone (RFC 4007 section 11)."""
+    return _parse_address(text) is not None
+
+
+def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, its zone checked and left out."""
     if len(text) > MAX_ADDRESS:
-        return False
+        return None
     bare, percent, zone = text.partition("%")
     try:
-        version = ipaddress.ip_address(bare).version
+        address = ipaddress.ip_address(bare)
     except ValueError:
-        return False
-    return not percent or (version == 6 and _ZONE.fullmatch(percent + zone) is not None)  # noqa: PLR2004 - IPv6
+        return None
+    return address if not percent or (address.version == 6 and _ZONE.fullmatch(percent + zone)) else None  # noqa: PLR2004 - IPv6
 
 
 def host(values: Values, _options: Options) -> Written | None:
@@ -45,9 +50,8 @@ def unc(values: Values, _options: Options) -> Written | None:
 
 def plain_address(text: str) -> Written | None:
     """An address as OCSF takes one, up to 40 characters; the unspecified address (RFC 4291 section 2.5.2) is nobody's."""
-    if len(text) > MAX_OCSF_ADDRESS or not is_address(text) or ipaddress.ip_address(text).is_unspecified:
-        return None
-    return {"": text}
+    address = _parse_address(text) if len(text) <= MAX_OCSF_ADDRESS else None
+    return None if address is None or address.is_unspecified else {"": text}
 
 
 def ip(values: Values, _options: Options) -> Written | None:
