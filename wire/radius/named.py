@@ -29,7 +29,8 @@ from wire.radius.dictionary import Entry, dictionary
 from wire.radius.packet import Packet
 from wire.radius.values import encode_value, join_tag, parse_value, split_tag
 
-SECRET_PAIR: Final = re.compile(r"[^=*]{0,200}(?:passw|secret|psk|key|credential)[^=*]{0,200}[=*]", re.ASCII | re.IGNORECASE)
+PAIR: Final = re.compile(r"([^=*]*)[=*]")
+SECRET_WORD: Final = re.compile(r"passw|secret|psk|key|credential", re.ASCII | re.IGNORECASE)
 NUMBER: Final = re.compile(r"(?:Attr-([0-9]{1,3}(?:\.[0-9]{1,10}){0,3})|Vendor-([0-9]{1,10}(?:-[0-9]{1,3})?))")
 TAGGED: Final = re.compile(r"(.+):([0-9]{1,2})")
 
@@ -55,7 +56,7 @@ def named_attributes(packet: Packet, *, numeric: Collection[str] = ()) -> tuple[
         text = parse_value(entry, bare, numeric=entry.name in numeric)
         if text is None:
             found.append((number_name(path), value.hex()))
-        elif not (entry.pair and SECRET_PAIR.match(text)):
+        elif not (entry.pair and (pair := PAIR.match(text)) and SECRET_WORD.search(pair[1])):
             tunnel = tunnel or tag
             found.append((entry.name if tag in (0, tunnel) else f"{entry.name}:{tag}", text))
     return tuple(found)
