@@ -1,25 +1,22 @@
-"""`make run`: a gateway on this machine, simulated domain controllers that send it events, and every record it keeps as a line to read.
+"""`make run`: a gateway on this machine, simulated domain controllers and a VPN server that report to it, and every record it keeps as a line to read.
 
-It is the real gateway, with a configuration of its own in `.demo/`, on loopback ports that need no privilege: 5514, 5986 and 9464, or whichever
+It is the real gateway, with a configuration of its own in `.demo/`, on loopback ports that need no privilege: 5514, 5986, 1813 and 9464, or whichever
 are free. The senders speak to it over its sockets, the lines are read from the file that it forwards to. Certificates for Windows Event Forwarding
-are made there too, by an authority of its own, at the first start and again when they are about to expire.
+are made there too, by an authority of its own, at the first start and again when they are about to expire; and the secret that the VPN server shares.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import orjson
 import trio
 
 from gateway.app import run_gateway
@@ -27,7 +24,12 @@ from gateway.authority import Authority
 from gateway.cli import explain_failure
 from gateway.config import load
 from gateway.demo_certificates import make_certificates
+from gateway.demo_records import HEADING, Reader
 from gateway.simulate.messages import USUAL_HEADERS, Header
+from gateway.simulate.radius import simulate_radius
+from gateway.simulate.radius_client import Way
+from gateway.simulate.radius_flavours import BY_NAME as FLAVOURS
+from gateway.simulate.radius_link import parse_server
 from gateway.simulate.stream import Course, stream_syslog
 from gateway.simulate.target import Target, parse_target
 from gateway.simulate.wef import simulate_wef
@@ -35,19 +37,22 @@ from gateway.simulate.wef_certificate import issue_certificate, make_context
 from gateway.simulate.wef_machine import Habits
 from gateway.simulate.wef_manager import parse_manager
 from pipeline.errors import DeliveryError, SpoolError
-from pipeline.log import escape_text
 from pipeline.spool.lock import lock_state
 from wire.layouts.detect import BY_NAME
 
 SYSLOG_PORT: Final = 5514
 WEF_PORT: Final = 5986
+RADIUS_PORT: Final = 1813
 METRICS_PORT: Final = 9464
-READY_LINES: Final = 4
+READY_LINES: Final = 5
 SENDERS: Final = (("event-xml", "tcp", 1.0), ("splunk", "udp", 0.5), ("qradar", "udp", 0.3))
 """Layout, transport, and messages per second of each simulated sender."""
 CONTROLLER: Final = "dc05.contoso.example"
 CONTROLLER_RATE: Final = 0.7
 """A domain controller that forwards its events, and how many a second."""
+VPN_FLAVOUR: Final = FLAVOURS["cisco-asa"]
+VPN_RATE: Final = 0.4
+"""A VPN server that accounts for its sessions, and how many requests a second."""
 LOOK_S: Final = 0.2
 AGAIN_S: Final = 1.0
 
@@ -74,6 +79,15 @@ name = "identity"
 max_time = "1 s"
 heartbeat = "60 s"
 
+[listeners.radius]
+addresses = ["127.0.0.1:{radius}"]
+
+[[listeners.radius.clients]]
+name = "vpn01"
+cidr = "127.0.0.0/8"
+secret = "file:radius.secret"
+vendor = "{vendor}"
+
 [[forwarders]]
 name = "archive"
 kind = "file"
@@ -93,7 +107,7 @@ class Announcements(io.StringIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addresses: dict[str, str] = {}
+        self.addresses: dict[tuple[str, str], str] = {}
         self.complete = trio.Event()
 
     def write(self, text: str) -> int:
@@ -101,75 +115,26 @@ class Announcements(io.StringIO):
         for line in text.splitlines():
             words = line.split()
             if words[0] == "ready":
-                self.addresses[words[2]] = words[3]
+                self.addresses[words[1].removeprefix("listeners."), words[2]] = words[3]
         if len(self.addresses) == READY_LINES:
             self.complete.set()
         _say(text.rstrip("\n"))
         return len(text)
 
 
-@dataclass(slots=True)
-class Reader:
-    """Reads the records that a file has grown by."""
-
-    path: Path
-    offset: int
-    shown: int = 0
-
-    def show(self, *, colour: bool) -> None:
-        if not self.path.exists():
-            return
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            lines = file.read()
-        whole = lines[: lines.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        for line in whole.splitlines():
-            _say(describe_record(line, colour=colour))
-            self.shown += 1
-
-
-def describe_record(line: bytes, *, colour: bool) -> str:
-    """One OCSF record as a line for a person: when, which event, where, what, how it ended, who and whom."""
-    record = orjson.loads(line)
-    time = datetime.fromtimestamp(record["time"] / 1000).astimezone()
-    status = record.get("status", "")
-    tint = {"Failure": "\x1b[31m{}\x1b[0m", "Success": "\x1b[32m{}\x1b[0m"}.get(status, "{}") if colour else "{}"
-    computer = record.get("device", {}).get("hostname", "").partition(".")[0]
-    text = f"{time:%H:%M:%S}  {record['metadata'].get('event_code', ''):4}  {computer[:15]:15}  {record.get('type_name', '')[:32]:32}  "
-    return escape_text(text) + tint.format(f"{status:7}") + "  " + escape_text("  ".join(_parties(record)))
-
-
-def _parties(record: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
-    """Who and what the event is about, in words."""
-    person = record.get("user", {}).get("ldap_person", {})
-    source, actor = record.get("src_endpoint", {}), record.get("actor", {}).get("user", {})
-    named = {
-        "": _first(record.get("user", {}), "name") or _first(person, "ldap_cn") or _first(record.get("user", {}), "uid"),
-        "from ": _first(source, "hostname", "ip"),
-        "in ": _first(record.get("group", {}), "name", "uid"),
-        "service ": _first(record.get("win_service", {}), "name"),
-        "by ": _first(actor, "name", "uid"),
-    }
-    return (f"{word}{name}" for word, name in named.items() if name)
-
-
-def _first(table: object, *names: str) -> str:
-    return next((str(table[name]) for name in names if table.get(name)), "") if isinstance(table, Mapping) else ""
-
-
 async def run_demo(folder: Path) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
     path, archive = folder / "gateway.toml", folder / "events.ndjson"
-    authority = make_certificates(folder)
-    path.write_text(CONFIG.format(syslog=_free_port(SYSLOG_PORT), wef=_free_port(WEF_PORT) or _any_port(), metrics=_free_port(METRICS_PORT)))
+    authority, secret = make_certificates(folder), _make_secret(folder / "radius.secret")
+    ports = {"syslog": _free_port(SYSLOG_PORT), "wef": _free_port(WEF_PORT) or _any_port(), "radius": _free_port(RADIUS_PORT)}
+    path.write_text(CONFIG.format(**ports, metrics=_free_port(METRICS_PORT), vendor=VPN_FLAVOUR.vendor))
     config = load(path, {})
     reader = Reader(archive, archive.stat().st_size if archive.exists() else 0)
     colour = sys.stdout.isatty()
     announcements = Announcements()
-    _say("This is a demo: a Tidegate gateway on this machine, and simulated domain controllers that send it events. Nothing leaves 127.0.0.1.\n")
+    _say("This is a demo: a Tidegate gateway on this machine, and simulated domain controllers and a VPN server that report to it. Nothing leaves 127.0.0.1.\n")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_play, announcements, path, archive, authority)
+        nursery.start_soon(_play, announcements, path, archive, authority, secret)
         nursery.start_soon(_follow, reader, colour)
         code = await run_gateway(config, announcements)
         nursery.cancel_scope.cancel()
@@ -178,32 +143,35 @@ async def run_demo(folder: Path) -> int:
     return code
 
 
-async def _play(announcements: Announcements, config: Path, archive: Path, authority: Authority) -> None:
+async def _play(announcements: Announcements, config: Path, archive: Path, authority: Authority, secret: bytes) -> None:
     """Once the gateway accepts: say how to take part, and send."""
     await announcements.complete.wait()
     addresses = announcements.addresses
     tidegate = _command()
     folder = config.parent
-    host, _, port = addresses["tcp"].rpartition(":")
-    url = f"https://localhost:{addresses['https'].rpartition(':')[2]}"
+    host, _, port = addresses["syslog", "tcp"].rpartition(":")
+    url = f"https://localhost:{addresses['wef', 'https'].rpartition(':')[2]}"
+    accounting = f"udp://{addresses['radius', 'udp']}"
     _say(f"""
-Simulated: {", ".join(f"{layout} over {transport}" for layout, transport, _ in SENDERS)}, and {CONTROLLER} by Windows Event Forwarding;
-about {sum(rate for *_, rate in SENDERS) + CONTROLLER_RATE:.0f} events a second.
+Simulated: {", ".join(f"{layout} over {transport}" for layout, transport, _ in SENDERS)}, {CONTROLLER} by Windows Event Forwarding,
+and VPN sessions by RADIUS accounting ({VPN_FLAVOUR.name}); about {sum(rate for *_, rate in SENDERS) + CONTROLLER_RATE + VPN_RATE:.0f} events a second.
 Send your own, from another terminal:
-  {tidegate} simulate syslog --target tcp://{addresses["tcp"]} --format cef --event 4776 --count 3
+  {tidegate} simulate syslog --target tcp://{addresses["syslog", "tcp"]} --format cef --event 4776 --count 3
   {tidegate} simulate wef --target {url} --ca {folder}/ca.pem --authority {folder}/ca.pem --authority-key {folder}/ca.key --machines 3 --count 9
+  {tidegate} simulate radius --target {accounting} --secret file:{folder}/radius.secret --flavour rras --count 9
   logger --server {host} --port {port} --tcp --octet-count hello     (no event: `{tidegate} explain --last 1 --config {config}` says why)
 Look closer:
   tail -f {archive}
   {tidegate} spool status --config {config}
-  curl http://{addresses["http"]}/metrics
+  curl http://{addresses["metrics", "http"]}/metrics
 Ctrl-C ends it.
 
-time      event computer         what                              status   who""")
+{HEADING}""")
     async with trio.open_nursery() as nursery:
         for layout, transport, rate in SENDERS:
-            nursery.start_soon(partial(_send, parse_target(f"{transport}://{addresses[transport]}"), layout, rate))
+            nursery.start_soon(partial(_send, parse_target(f"{transport}://{addresses['syslog', transport]}"), layout, rate))
         nursery.start_soon(_forward, url, authority, folder)
+        nursery.start_soon(_account, accounting, secret)
 
 
 async def _send(target: Target, layout: str, rate: float) -> None:
@@ -221,10 +189,22 @@ async def _forward(url: str, authority: Authority, folder: Path) -> None:
     await simulate_wef(parse_manager(url), [(CONTROLLER, way)], course=Course(rate=CONTROLLER_RATE), habits=Habits(patient=True))
 
 
+async def _account(target: str, secret: bytes) -> None:
+    """The simulated VPN server."""
+    await simulate_radius(Way(server=parse_server(target), secret=secret), flavour=VPN_FLAVOUR, course=Course(rate=VPN_RATE))
+
+
 async def _follow(reader: Reader, colour: bool) -> None:  # noqa: FBT001 - a task's arguments are positional
     while True:
         reader.show(colour=colour)
         await trio.sleep(LOOK_S)
+
+
+def _make_secret(path: Path) -> bytes:
+    """A new shared secret for nobody else to read."""
+    path.touch(0o600)
+    path.write_text(secrets.token_hex(24))
+    return path.read_bytes()
 
 
 def demo_folder() -> Path:

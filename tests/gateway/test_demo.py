@@ -16,14 +16,17 @@ from support.events import SAMPLES
 from support.gateway_process import ROOT
 
 from gateway.authority import LIFETIME
-from gateway.demo import _free_port, demo_folder, describe_record
+from gateway.demo import _free_port, demo_folder
 from gateway.demo_certificates import make_certificates
+from gateway.demo_records import HEADING, describe_record
 from normalizers.normalizer import Normalizer
 from pipeline.model import Origin, Transport
 from pipeline.spool.lock import lock_state
 from wire.event_xml import encode_event
 
-RECORD = re.compile(r"\d\d:\d\d:\d\d  \d{4}  ")
+RECORD = re.compile(r"\d\d:\d\d:\d\d  (\d{4}   |Start  |Stop   |Interim|On     |Off    )  ")
+CONTROLLER = re.compile(r"..:..:..  \d{4}     dc05 ")
+VPN_SERVER = re.compile(r"..:..:..  (On|Start) +198\.51\.100\.1 ")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -33,7 +36,7 @@ def test_a_newcomer_sees_records(tmp_path: Path, stop: signal.Signals) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         said: list[str] = []
-        while sum(bool(RECORD.match(line)) for line in said) < 3 or not any(re.match(r"..:..:..  \d{4}  dc05 ", line) for line in said):
+        while sum(bool(RECORD.match(line)) for line in said) < 3 or not all(any(map(wanted.match, said)) for wanted in (CONTROLLER, VPN_SERVER)):
             said.append(process.stdout.readline())
             assert said[-1]
         process.send_signal(stop)
@@ -46,10 +49,13 @@ def test_a_newcomer_sees_records(tmp_path: Path, stop: signal.Signals) -> None:
         ["ready", "listeners.syslog", "udp"],
         ["ready", "listeners.syslog", "tcp"],
         ["ready", "listeners.wef", "https"],
+        ["ready", "listeners.radius", "udp"],
     ]
     assert any(line.startswith("forwarding archive file ") for line in said)
     assert any("simulate wef --target https://localhost:" in line for line in said)
     assert any("simulate syslog --target tcp://127.0.0.1:" in line for line in said)
+    assert any("simulate radius --target udp://127.0.0.1:" in line for line in said)
+    assert f"{HEADING}\n" in said
     shown = sum(bool(RECORD.match(line)) for line in said)
     assert f"{shown} records" in said[-1]
     assert len((tmp_path / ".demo/events.ndjson").read_text().splitlines()) == shown
