@@ -7,7 +7,8 @@
     missing-attribute:Acct-Session-Id    doesn't say whose session (RFC 2866 section 5.5); Accounting-On and -Off tell of none and need none
 
 Everything else may be missing or broken: what isn't understood stays in `unmapped`. Packets are always wanted, whatever the profile. A status type without
-rows of its own has those of `*`. Of several Acct-Status-Types, which RFC 2866 section 5.13 rules out, the first counts.
+rows of its own has those of `*`. Of several Acct-Status-Types, which RFC 2866 section 5.13 rules out, the first counts. An Acct-Session-Id of octets that are
+no text is read in hex.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from wire.syslog_header import SyslogHeader
 CHANNEL: Final = "RADIUS Accounting"
 PROVIDER: Final = "RADIUS"
 ACCT_STATUS_TYPE: Final = 40
+ACCT_SESSION_ID: Final = 44
 INTEGER: Final = 4
 NO_HEADER: Final = SyslogHeader()
 
@@ -59,7 +61,7 @@ def judge_accounting(plans: Plans, settings: NormalizeSettings, message: bytes, 
     try:
         packet = parse_packet(message)
         status_type = _status_type(packet)
-        attributes = named_attributes(packet)
+        attributes = _attributes(packet)
         origin, raw = frames.origin, raw_text(attributes) if settings.raw_data else b""
         source = radius_source(
             attributes, status_type=status_type, peer=origin.peer, arrival_ms=origin.received_at_ms, vendor=vendor, labels=frames.trust.labels
@@ -85,6 +87,24 @@ def _status_type(packet: Packet) -> int:
     if len(found[0]) != INTEGER:
         raise MessageError("malformed-attribute:Acct-Status-Type", document="RFC 2866 section 5.1", detail=f"{len(found[0])} octets")
     return int.from_bytes(found[0])
+
+
+def _attributes(packet: Packet) -> tuple[tuple[str, str], ...]:
+    """As named, but an Acct-Session-Id that is no text in hex: as text, different ones could look alike."""
+    attributes, ids = named_attributes(packet), packet.values(ACCT_SESSION_ID)
+    if not ids or _is_text(ids[0]):
+        return attributes
+    at = next(number for number, (name, _) in enumerate(attributes) if name == "Acct-Session-Id")
+    return (*attributes[:at], ("Acct-Session-Id", ids[0].hex()), *attributes[at + 1 :])
+
+
+def _is_text(octets: bytes) -> bool:
+    """Whether there is something to read; a NUL behind it terminates it."""
+    try:
+        text = octets.rstrip(b"\0").decode()
+    except UnicodeDecodeError:
+        return False
+    return not _CONTROL.search(text) and (text != "" or not octets)
 
 
 def raw_text(attributes: Sequence[tuple[str, str]]) -> bytes:
