@@ -379,6 +379,16 @@ def test_dropping_any_row_of_a_plan_shows(name: str) -> None:
         assert encode_record(map_event(plans, maimed, source, NormalizeSettings()).record) != whole, op.inputs
 
 
+def test_rows_name_what_the_dictionary_names() -> None:
+    """A name spelled otherwise would never be read, and nobody would notice."""
+    known = dictionary().by_name
+    for plan in (plan for key, plan in NORMALIZER.profile.plans.by_key.items() if key.channel == "RADIUS Accounting"):
+        assert set(names_read(plan.ops)) <= known.keys()
+    assert {name for name in CAUSES.values() if name} <= set(known["Acct-Terminate-Cause"].values.values())
+    assert {"Virtual", "Ethernet", "Wireless-802.11"} <= set(known["NAS-Port-Type"].values.values())
+    assert "VLAN" in known["Tunnel-Type"].values.values()
+
+
 # ---- what must not be seen ----
 
 SECRETS = sorted(entry.path for entry in dictionary().by_path.values() if entry.secret)
