@@ -53,8 +53,8 @@ format: test-setup  ## lay out all sources
 	@cargo fmt --manifest-path kernel/Cargo.toml --all
 
 .PHONY: bench
-bench: setup  ## what the native kernel gains
-	@$(PYTHON) bench/framing.py
+bench: test-setup  ## Tidegate against its peers on the same work, to bench/results.md; one row alone, to the terminal: make bench ROW=tcp-xml
+	@$(PYTHON) bench/against $(if $(ROW),$(ROW),--output bench/results.md)
 
 .PHONY: wheel
 wheel: setup  ## a wheel of this machine's kind in dist/
