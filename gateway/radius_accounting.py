@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Final
 
 import trio
 
 from gateway.config import Config
-from listeners.radius.reception import committed
+from listeners.radius.reception import Proof, committed
 from listeners.radius.serve import serve_radius
 from listeners.radius.settings import RadiusSettings
 from normalizers.normalizer import Normalizer
 from pipeline.intake import Intake
 from pipeline.log import Log
 from pipeline.metrics import Metrics
+from pipeline.receipt import Receipt
 from pipeline.spool.sqlite import SqliteSpool
+
+PATIENCE_S: Final = 30.0
+"""How long an answer waits for the next hop's: clients send again long before, and are answered then."""
 
 
 def make_radius_listener(
@@ -36,7 +41,7 @@ def make_radius_listener(
         config: what runs.
         radius: its [listeners.radius].
         normalizer: judges packets.
-        spool: says whether it takes records in.
+        spool: says whether it takes records in, and what a relay has passed on.
         intake: where batches go.
         metrics: of the process.
         log: of the process.
@@ -52,6 +57,18 @@ def make_radius_listener(
         clock=time.time_ns,
         log=log,
         keep=bool(config.relays),
-        proof=committed,
+        proof=committed if radius.relay is None else relayed(spool, radius.relay),
         stop=stop,
     )
+
+
+def relayed(spool: SqliteSpool, relay: str) -> Proof:
+    """What an answer waits for that is to say that the next hop has answered as well, or will never be asked: its records passed, or parked."""
+
+    async def passed(receipt: Receipt) -> bool:
+        await receipt.wait()
+        with trio.move_on_after(PATIENCE_S) as scope:
+            await spool.passed(relay, receipt.number)
+        return not scope.cancelled_caught
+
+    return passed

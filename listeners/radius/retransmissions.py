@@ -47,6 +47,9 @@ class Retransmissions:
             self._current[request] = found
         return found
 
+    def __len__(self) -> int:
+        return len(self._current) + len(self._previous)
+
     def _turn(self, step: int) -> None:
         if step != self._step:
             self._previous = self._current if step == self._step + 1 else {}
