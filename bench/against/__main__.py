@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from results import missed, render  # noqa: E402 - the path has to be there first
+from rounds import Round  # noqa: E402
 from rows import ROWS  # noqa: E402
 from workload import prepare  # noqa: E402
 
@@ -27,7 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no row {', '.join(sorted(unknown))}")
-    measured = {}
+    measured: dict[str, dict[str, list[Round]]] = {}
     for name in options.rows or ROWS:
         row = ROWS[name]
         workload = prepare(*row.workload)

@@ -60,14 +60,14 @@ class Datagrams:
         data = path.read_bytes()
         self._buffer = (ctypes.c_char * len(data)).from_buffer_copy(data)
         base = ctypes.addressof(self._buffer)
-        spans = []
+        spans: list[tuple[int, int]] = []
         at = 0
         while at < len(data):
             (length,) = LENGTH.unpack_from(data, at)
             spans.append((base + at + LENGTH.size, length))
             at += LENGTH.size + length
         self.spans = spans
-        self._vectors = (IoVec * len(spans))(*spans)
+        self._vectors = (IoVec * len(spans))(*(IoVec(*span) for span in spans))
         self._messages = (MMsgHdr * len(spans))()
         for vector, message in zip(self._vectors, self._messages, strict=True):
             message.header.vectors = ctypes.pointer(vector)
