@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from support.accounting import ARRIVAL_MS, NORMALIZER, PEER, Pairs, fixture, fra
 from support.radius_packets import accounting_requests, signed
 
 from normalizers.normalizer import Normalizer
-from pipeline.model import SessionChange, SessionEvent, Trust
+from pipeline.model import Origin, SessionChange, SessionEvent, Transport, Trust
 from wire.radius.attributes import Attribute
 from wire.radius.packet import Packet, encode_packet
 
@@ -63,6 +64,36 @@ def test_all_rejects_are_kept() -> None:
 
 def test_accounting_is_wanted_whatever_the_profile() -> None:
     assert len(normalized(GOOD, normalizer=Normalizer("mdi-current")).index) == 1
+
+
+OWN = """
+[profiles.ours]
+base = "aatp-2020"
+[[event]]
+id = "18"
+like = "radius"
+class = "tunnel_activity"
+activity = 99
+message = "A part of the server began anew."
+use = ["radius_session", "radius_other"]
+"""
+
+
+def test_an_operator_maps_another_status_type(tmp_path: Path) -> None:
+    (tmp_path / "ours.toml").write_text(OWN, "utf-8")
+    packet = packet_of(("Acct-Status-Type", "Subsystem-On"), ID)
+    record = json.loads(normalized(packet, normalizer=Normalizer(tmp_path / "ours.toml")).records)
+    assert (record["message"], record["status_id"]) == ("A part of the server began anew.", 1)
+    assert json.loads(normalized(packet).records)["message"] == "RADIUS accounting, another status type."
+
+
+def test_a_windows_event_that_calls_itself_accounting_is_mapped_as_what_it_is() -> None:
+    event = (
+        b"<Event><System><Provider Name='RADIUS'/><EventID>2</EventID><EventRecordID>1</EventRecordID><Channel>RADIUS Accounting</Channel>"
+        b"<Computer>dc1</Computer></System><EventData><Data Name='User-Name'>dana</Data></EventData></Event>"
+    )
+    record = json.loads(Normalizer(keep_all=True).explain(event, Origin("listeners.syslog", Transport.TCP, PEER, ARRIVAL_MS * 1_000_000)).record)
+    assert (record["class_uid"], record["unmapped"]) == (0, {"User-Name": "dana"})
 
 
 def test_labels_and_vendor_are_the_clients() -> None:
