@@ -9,7 +9,9 @@ breaks its rules is rejected by the rule's name (unless an ID that nobody wants 
 that carries no event at all is control. A record whose text was cut or isn't English carries the label `parse:partial`.
 
 Events that come as such, from Windows Event Forwarding, have no header and one layout, event XML. Whether their sender may speak for the computer they
-name is judged once they are parsed. Event 111 of Windows' forwarder is control: it tells where the forwarder begins, and nothing of what happened. RADIUS accounting has a way of its own (`normalizers.radius`).
+name is judged once they are parsed. Event 111 of Windows' forwarder is control: it tells where the forwarder begins, and nothing of what happened.
+
+RADIUS accounting has a way of its own (`normalizers.radius`).
 """
 
 from __future__ import annotations
