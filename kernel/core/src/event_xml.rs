@@ -4,7 +4,7 @@
 use memchr::memmem;
 
 use crate::event_time::parse_iso;
-use crate::event_xml_scan::low_16_bits;
+use crate::event_xml_scan::{is_utf_16, low_16_bits};
 use crate::octets::literal;
 use crate::source::{Envelope, Source, Text};
 use crate::syslog_payload::skip_white;
@@ -23,7 +23,7 @@ pub fn parse_event(message: &[u8], start: usize, source: &mut Source) -> Option<
     let payload = message.get(start..)?;
     let document = &payload[..payload.len() - trailing(payload)];
     let root = root(document)?;
-    if payload.len() > MAX_EVENT || !is_legal(&document[root..]) {
+    if payload.len() > MAX_EVENT || is_utf_16(payload) || !is_legal(&document[root..]) {
         return None;
     }
     let message = &message[..start + document.len()];

@@ -70,7 +70,7 @@ pub fn scan_event_key(payload: &[u8]) -> Option<ScannedKey> {
 /// Whether a payload begins as event XML does; None for UTF-16 of anything, which only the twin reads.
 #[must_use]
 pub fn looks_like_event(payload: &[u8]) -> Option<bool> {
-    if matches!(payload, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..]) {
+    if is_utf_16(payload) {
         return None;
     }
     let head = &payload[..payload.len().min(HEAD)];
@@ -79,6 +79,12 @@ pub fn looks_like_event(payload: &[u8]) -> Option<bool> {
     let Some(rest) = head.get(at + 1..).filter(|_| head[at] == b'<') else { return Some(false) };
     let prefixed = prefix_end(rest, 0, HEAD).is_some_and(|colon| rest[colon + 1..].starts_with(b"Event"));
     Some(rest.starts_with(b"?xml") || rest.starts_with(b"Event") || prefixed)
+}
+
+/// Whether a payload is taken for UTF-16.
+#[must_use]
+pub fn is_utf_16(payload: &[u8]) -> bool {
+    matches!(payload, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..])
 }
 
 /// Where the first `<Event` stands that white space, `>` or `/` follows.
