@@ -8,7 +8,7 @@ use crate::event_xml_scan::{is_utf_16, low_16_bits};
 use crate::octets::literal;
 use crate::source::{Envelope, Source, Text};
 use crate::syslog_payload::skip_white;
-use crate::xml::{Next, Tag, Xml, is_blank, is_legal, trim};
+use crate::xml::{Next, Tag, Xml, is_blank, survey, trim};
 
 const MAX_EVENT: usize = 256 * 1024;
 const MAX_PAIRS: usize = 128;
@@ -23,11 +23,12 @@ pub fn parse_event(message: &[u8], start: usize, source: &mut Source) -> Option<
     let payload = message.get(start..)?;
     let document = &payload[..payload.len() - trailing(payload)];
     let root = root(document)?;
-    if payload.len() > MAX_EVENT || is_utf_16(payload) || !is_legal(&document[root..]) {
+    if payload.len() > MAX_EVENT || is_utf_16(payload) {
         return None;
     }
+    let survey = survey(&document[root..])?;
     let message = &message[..start + document.len()];
-    let mut reader = Reader { message, xml: Xml::new(message, start + root), source };
+    let mut reader = Reader { message, xml: Xml::new(message, start + root, survey), source };
     reader.event()?;
     let whole = reader.xml.at() == message.len() && reader.source.payload.len() <= MAX_PAIRS;
     source.envelope.log_format = source.copy(LOG_FORMAT);
@@ -127,7 +128,20 @@ impl Reader<'_, '_> {
     fn system(&mut self, system: &Tag) -> Option<()> {
         let mut found = [None; FIELDS];
         self.xml.check_attributes(self.source)?;
-        while let Next::Open(tag) = self.child(system)? {
+        if system.empty {
+            return None;
+        }
+        loop {
+            if let Some((name, text)) = self.xml.simple() {
+                let text = self.xml.text(&text, self.source)?;
+                match place(self.xml.octets(&name)) {
+                    Some((place, None)) => note(&mut found[place], trim(text, self.message, self.source))?,
+                    Some((place, Some(_))) => note(&mut found[place], Text::EMPTY)?,
+                    None => {}
+                }
+                continue;
+            }
+            let Next::Open(tag) = self.child(system)? else { break };
             let content = self.leaf(&tag)?;
             self.xml.check_attributes(self.source)?;
             let name = self.xml.octets(&tag.name);
@@ -137,9 +151,7 @@ impl Reader<'_, '_> {
                 Some(None) => Text::EMPTY,
                 Some(Some(value)) => self.xml.value(&value, self.source)?,
             };
-            if found[place].replace(trim(text, self.message, self.source)).is_some() {
-                return None;
-            }
+            note(&mut found[place], trim(text, self.message, self.source))?;
         }
         self.fill(found.map(Option::unwrap_or_default))
     }
@@ -181,7 +193,15 @@ impl Reader<'_, '_> {
     fn event_data(&mut self, section: &Tag) -> Option<()> {
         self.xml.check_attributes(self.source)?;
         let (mut groups, mut position) = (Groups::default(), 0);
-        while let Next::Open(tag) = self.child(section)? {
+        loop {
+            while let Some((name, text)) = if section.empty { None } else { self.xml.pair() } {
+                groups.enter(b"Data")?;
+                position += 1;
+                let text = self.xml.text(&text, self.source)?;
+                let name = self.xml.value(&name, self.source)?;
+                self.push_data(name, text, position);
+            }
+            let Next::Open(tag) = self.child(section)? else { return Some(()) };
             let name = self.xml.octets(&tag.name);
             groups.enter(name)?;
             if name == b"Data" {
@@ -191,7 +211,6 @@ impl Reader<'_, '_> {
                 self.leaves(&tag, Text::in_message(tag.name.start, tag.name.end), MAX_LEVELS)?;
             }
         }
-        Some(())
     }
 
     fn data(&mut self, tag: &Tag, position: usize) -> Option<()> {
@@ -201,9 +220,13 @@ impl Reader<'_, '_> {
             Some(value) => self.xml.value(&value, self.source)?,
             None => Text::EMPTY,
         };
+        self.push_data(name, content, position);
+        Some(())
+    }
+
+    fn push_data(&mut self, name: Text, content: Text, position: usize) {
         let name = if is_blank(name, self.message, self.source) { self.unnamed(position) } else { name };
         self.push(name, content);
-        Some(())
     }
 
     /// `Data1`, `Data2` ...
@@ -294,6 +317,11 @@ pub fn print_event_id(text: Text, number: u16, source: &mut Source) -> Text {
     }
     let is_printed = text.len() == digits.len() - at;
     if is_printed { text } else { source.copy(&digits[at..]) }
+}
+
+/// Note a text where there is none yet; None where there is.
+fn note(place: &mut Option<Text>, text: Text) -> Option<()> {
+    place.replace(text).is_none().then_some(())
 }
 
 const FIELDS: usize = 11;

@@ -2,8 +2,9 @@
 //! `wire/event_xml_scan.py`.
 
 use core::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memchr3, memmem};
 
 use crate::octets::{run, some};
 use crate::syslog_payload::prefix_end;
@@ -54,18 +55,35 @@ pub fn scan_event_key(payload: &[u8]) -> Option<ScannedKey> {
             b'/' if rest.starts_with(b"/System>") => return None,
             _ => continue,
         }
-        if let (Some(provider), Some(event_id), Some(channel)) = (&provider, &event_id, &channel) {
+        if provider.is_some() && event_id.is_some() {
+            let channel = match channel {
+                Some(channel) => channel,
+                None => first_channel(window, name)?,
+            };
+            let event_id = event_id?;
             let number = low_16_bits(&window[event_id.clone()]);
-            return Some(ScannedKey {
-                channel: channel.clone(),
-                provider: provider.clone(),
-                event_id: event_id.clone(),
-                number,
-            });
+            return Some(ScannedKey { channel, provider: provider?, event_id, number });
         }
     }
     None
 }
+
+/// The text of the first Channel behind `at`, before which neither System ends nor a declaration, comment or CDATA section
+/// begins.
+fn first_channel(window: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = &window[at..];
+    let found = CHANNEL.find_iter(rest).find(|&found| ends_name(rest, found + b"<Channel".len()))?;
+    let between = &rest[..found];
+    if SYSTEM_END.find(between).is_some()
+        || memchr_iter(b'!', between).any(|mark| mark > 0 && between[mark - 1] == b'<')
+    {
+        return None;
+    }
+    scan_channel(window, at + found + b"<Channel".len())
+}
+
+static CHANNEL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"<Channel"));
+static SYSTEM_END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"</System>"));
 
 /// Whether a payload begins as event XML does; None for UTF-16 of anything, which only the twin reads.
 #[must_use]
@@ -123,24 +141,23 @@ fn attribute(text: &[u8], at: usize) -> Option<(Range<usize>, Range<usize>, usiz
     let open = skip_white(text, equals + 1);
     let quote = *text.get(open).filter(|&&octet| text[equals] == b'=' && (octet == b'"' || octet == b'\''))?;
     let value = text.get(open + 1..)?;
-    let len = memchr(quote, value).filter(|&len| memchr::memchr2(b'<', b'&', &value[..len]).is_none())?;
+    let len = memchr3(quote, b'<', b'&', value).filter(|&len| value[len] == quote)?;
     Some((start..end, open + 1..open + 1 + len, open + 2 + len))
 }
 
 /// The value of Name in a start-tag whose name ends at `at`.
 fn scan_provider(text: &[u8], mut at: usize) -> Option<Range<usize>> {
-    let mut name = None;
+    let (mut name, start) = (None, at);
     while let Some((key, value, end)) = attribute(text, at) {
         at = end;
-        if !text[value.clone()].is_ascii() {
-            return None;
-        }
         if name.is_none() && &text[key] == b"Name" {
             name = Some(value);
         }
     }
     let slash = run(text, skip_white(text, at), 1, |octet| octet == b'/');
-    tag_end(text, slash)?;
+    if !text[start..tag_end(text, slash)?].is_ascii() {
+        return None;
+    }
     Some(name.map_or(at..at, |name| trimmed(text, name)))
 }
 

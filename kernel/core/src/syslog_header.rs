@@ -2,7 +2,7 @@
 //! `wire/syslog_header.py`, of which this keeps what a verdict depends on. What only looks like a priority or a version is
 //! left to the twin.
 
-use crate::octets::{at_space_or_end, digits, is_space, literal, one_of, run, some};
+use crate::octets::{at_space_or_end, digits, is_space, literal, one_of, run, run_of_text, some};
 use crate::syslog_payload::{begins, skip_white};
 use crate::syslog_stamp::{bsd_timestamp, epoch_timestamp, iso_timestamp};
 
@@ -191,8 +191,8 @@ fn version(message: &[u8], at: usize) -> Option<usize> {
 }
 
 fn token(message: &[u8], at: usize) -> Option<usize> {
-    let end = some(message, at, 1, 256, |octet| !is_space(octet) && octet != 0)?;
-    (at_space_or_end(message, end) || message[end] == 0).then_some(end)
+    let end = run_of_text(message, at, 256);
+    (end > at && (at_space_or_end(message, end) || message[end] == 0)).then_some(end)
 }
 
 fn is_host(octet: u8) -> bool {

@@ -2,24 +2,6 @@
 
 use crate::octets::{at_space_or_end, digits, is_space, literal, one_of, run};
 
-const KEYS: [&[u8]; 16] = [
-    b"LogName=",
-    b"EventCode=",
-    b"Logfile=",
-    b"SourceName=",
-    b"TimeGenerated=",
-    b"ComputerName=",
-    b"EventType=",
-    b"RecordNumber=",
-    b"Keywords=",
-    b"Type=",
-    b"TaskCategory=",
-    b"OpCode=",
-    b"User=",
-    b"Sid=",
-    b"SidType=",
-    b"Message=",
-];
 const DATED_KEYS: [&[u8]; 3] = [b"LogName=", b"SourceName=", b"EventCode="];
 const SNARE_BREAKS: [&[u8]; 10] = [b"\t", b" ", b",", b";", b"|", b"\r", b"\n", b"#011", b"\\t", b"\\x09"];
 const SNARE_ESCAPES: [&[u8]; 2] = [b"^I", b"<009>"];
@@ -38,18 +20,23 @@ pub fn begins(message: &[u8], at: usize) -> bool {
         b'<' => begins_xml(message, at),
         b'{' => begins_json(message, at),
         b'0'..=b'9' => begins_dated(message, at),
-        b'A' => literal(message, at, b"AgentDevice=").is_some(),
-        b'C' => begins_format(message, at, b"CEF:") || begins_key(message, at),
-        b'L' => begins_format(message, at, b"LEEF:") || begins_key(message, at),
-        b'M' => begins_snare(message, at) || begins_key(message, at),
-        b'R' => begins_rsa(message, at) || begins_key(message, at),
-        b'E' | b'K' | b'O' | b'S' | b'T' | b'U' => begins_key(message, at),
+        b'A' => begins_any(message, at, &[b"AgentDevice="]),
+        b'C' => begins_format(message, at, b"CEF:") || begins_any(message, at, &[b"ComputerName="]),
+        b'E' => begins_any(message, at, &[b"EventCode=", b"EventType="]),
+        b'K' => begins_any(message, at, &[b"Keywords="]),
+        b'L' => begins_format(message, at, b"LEEF:") || begins_any(message, at, &[b"LogName=", b"Logfile="]),
+        b'M' => begins_snare(message, at) || begins_any(message, at, &[b"Message="]),
+        b'O' => begins_any(message, at, &[b"OpCode="]),
+        b'R' => begins_rsa(message, at) || begins_any(message, at, &[b"RecordNumber="]),
+        b'S' => begins_any(message, at, &[b"SourceName=", b"Sid=", b"SidType="]),
+        b'T' => begins_any(message, at, &[b"TimeGenerated=", b"Type=", b"TaskCategory="]),
+        b'U' => begins_any(message, at, &[b"User="]),
         _ => false,
     }
 }
 
-fn begins_key(message: &[u8], at: usize) -> bool {
-    KEYS.iter().any(|key| literal(message, at, key).is_some())
+fn begins_any(message: &[u8], at: usize, keys: &[&[u8]]) -> bool {
+    keys.iter().any(|key| literal(message, at, key).is_some())
 }
 
 fn begins_format(message: &[u8], at: usize, name: &[u8]) -> bool {

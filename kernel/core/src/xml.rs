@@ -4,7 +4,7 @@
 
 use core::ops::Range;
 
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use crate::event_xml_scan::trimmed;
 use crate::octets::{run, some};
@@ -42,15 +42,16 @@ pub type Attribute = (Range<usize>, Range<usize>);
 pub struct Xml<'a> {
     message: &'a [u8],
     at: usize,
+    survey: Survey,
     attributes: [Attribute; MAX_ATTRIBUTES],
     count: usize,
 }
 
 impl<'a> Xml<'a> {
-    /// A cursor at `at` of a message, which ends where the document does.
+    /// A cursor at `at` of a message, where the document begins; both end together.
     #[must_use]
-    pub fn new(message: &'a [u8], at: usize) -> Self {
-        Self { message, at, attributes: core::array::from_fn(|_| (0..0, 0..0)), count: 0 }
+    pub fn new(message: &'a [u8], at: usize, survey: Survey) -> Self {
+        Self { message, at, survey, attributes: core::array::from_fn(|_| (0..0, 0..0)), count: 0 }
     }
 
     /// The next octet.
@@ -135,6 +136,36 @@ impl<'a> Xml<'a> {
         run(self.message, at, usize::MAX, is_white)
     }
 
+    /// Read an element without attributes and elements in it, and with text: its name and its text. None for any other, which
+    /// leaves the cursor where it is, as it does where nothing or text stands before the element.
+    pub fn simple(&mut self) -> Option<(Range<usize>, Range<usize>)> {
+        let rest = self.message.get(self.at..)?;
+        let name = 1..run(rest, 1, MAX_NAME, is_name);
+        if rest.first() != Some(&b'<') || rest.get(name.end) != Some(&b'>') || !begins_name(*rest.get(1)?) {
+            return None;
+        }
+        let text = name.end + 1..name.end + 1 + memchr(b'<', &rest[name.end + 1..])?;
+        let close = rest[text.end + 1..].strip_prefix(b"/")?.strip_prefix(&rest[name.clone()])?.strip_prefix(b">")?;
+        let start = self.at;
+        self.at = self.message.len() - close.len();
+        Some((start + name.start..start + name.end, start + text.start..start + text.end))
+    }
+
+    /// Read `<Data Name='...'>...</Data>`: its name and its text. None for any other element, as [`Xml::simple`] does.
+    pub fn pair(&mut self) -> Option<(Range<usize>, Range<usize>)> {
+        let rest = self.message.get(self.at..)?;
+        let open = rest.strip_prefix(b"<Data Name=")?;
+        let (&quote, open) = open.split_first().filter(|(quote, _)| matches!(quote, b'"' | b'\''))?;
+        let length = memchr2(quote, b'<', open)?;
+        let content = open[length..].strip_prefix(&[quote])?.strip_prefix(b">")?;
+        let text_length = memchr(b'<', content)?;
+        let close = content[text_length..].strip_prefix(b"</Data>")?;
+        let end = self.message.len();
+        let (name, text) = (end - open.len(), end - content.len());
+        self.at = end - close.len();
+        Some((name..name + length, text..text + text_length))
+    }
+
     /// Read the character data up to the next tag of the element `tag`, and that tag.
     pub fn content(&mut self, tag: &Tag) -> Option<(Range<usize>, Next)> {
         let start = self.at;
@@ -159,22 +190,24 @@ impl<'a> Xml<'a> {
     #[must_use]
     pub fn is_blank(&self, range: &Range<usize>) -> Option<bool> {
         let text = self.octets(range);
-        let is_plain = memchr(b'&', text).is_none() && memmem::find(text, b"]]>").is_none();
-        is_plain.then(|| text.iter().copied().all(is_white))
+        memchr(b'&', text).is_none().then(|| text.iter().copied().all(is_white))
     }
 
     /// Character data as text, a line end of any kind as LF; as it stands, white space around it included.
     pub fn text(&self, range: &Range<usize>, source: &mut Source) -> Option<Text> {
         let content = self.octets(range);
-        match memchr3(b'&', b'\r', b']', content) {
+        let first = if self.survey.is_plain() { None } else { memchr2(b'&', b'\r', content) };
+        match first {
             None => Some(Text::in_message(range.start, range.end)),
-            Some(_) if memmem::find(content, b"]]>").is_some() => None,
             Some(first) => unescape(content, first, Kind::Content, source),
         }
     }
 
     /// An attribute's value as text, each white space in it as a space (section 3.3.3).
     pub fn value(&self, range: &Range<usize>, source: &mut Source) -> Option<Text> {
+        if self.survey.is_plain() {
+            return Some(Text::in_message(range.start, range.end));
+        }
         let content = self.octets(range);
         match content.iter().position(|octet| matches!(octet, b'&' | b'\t' | b'\r' | b'\n')) {
             None => Some(Text::in_message(range.start, range.end)),
@@ -200,6 +233,9 @@ impl<'a> Xml<'a> {
 
     /// Whether the character data is surely legal; nothing is kept of it.
     pub fn check(&self, text: &Range<usize>, source: &mut Source) -> Option<()> {
+        if !self.survey.references {
+            return Some(());
+        }
         let kept = source.arena.len();
         self.text(text, source)?;
         source.arena.truncate(kept);
@@ -208,6 +244,9 @@ impl<'a> Xml<'a> {
 
     /// Whether the values of the last tag's attributes are surely legal; nothing is kept of them.
     pub fn check_attributes(&self, source: &mut Source) -> Option<()> {
+        if !self.survey.references {
+            return Some(());
+        }
         let kept = source.arena.len();
         for (_, value) in self.attributes().filter(|(_, value)| memchr(b'&', self.octets(value)).is_some()) {
             self.value(value, source)?;
@@ -279,18 +318,44 @@ fn is_char(letter: char) -> bool {
     !matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Whether octets are UTF-8 and hold no character that XML doesn't allow.
-#[must_use]
-pub fn is_legal(text: &[u8]) -> bool {
-    let is_control = |octet: u8| octet < b' ' && octet != b'\t' && octet != b'\n' && octet != b'\r';
-    let controls = text.iter().fold(0, |found, &octet| found | u8::from(is_control(octet)));
-    if controls > 0 {
-        return false;
+/// What one look at a whole document rules out of all of its texts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Survey {
+    /// It holds `&`.
+    references: bool,
+    /// It holds TAB, CR or LF.
+    breaks: bool,
+}
+
+impl Survey {
+    /// Whether every text stands for itself.
+    fn is_plain(self) -> bool {
+        !self.references && !self.breaks
     }
-    text.is_ascii()
-        || (core::str::from_utf8(text).is_ok()
-            && memmem::find(text, b"\xef\xbf\xbe").is_none()
-            && memmem::find(text, b"\xef\xbf\xbf").is_none())
+}
+
+/// Look through a document: None unless it is UTF-8, holds no character that XML doesn't allow, nor `]]>`, which text may not.
+#[must_use]
+pub fn survey(document: &[u8]) -> Option<Survey> {
+    let (mut low, mut high, mut reference, mut bracket) = (false, 0, false, false);
+    for &octet in document {
+        low |= octet < b' ';
+        high |= octet;
+        reference |= octet == b'&';
+        bracket |= octet == b']';
+    }
+    if low && document.iter().any(|&octet| octet < b' ' && !is_white(octet)) {
+        return None;
+    }
+    let is_utf_8 = high.is_ascii() || core::str::from_utf8(document).is_ok();
+    let holds = |text: &[u8]| memmem::find(document, text).is_some();
+    if !is_utf_8
+        || (!high.is_ascii() && (holds(b"\xef\xbf\xbe") || holds(b"\xef\xbf\xbf")))
+        || (bracket && holds(b"]]>"))
+    {
+        return None;
+    }
+    Some(Survey { references: reference, breaks: low })
 }
 
 /// A text without white space (SPACE, TAB, CR, LF) around it.
