@@ -1,7 +1,7 @@
 """pyrad, which nobody here wrote, as oracle of packets: what it makes of one, and where it is known to differ, each with its reason.
 
-pyrad reads our dictionary, written in its own form without names of values (it takes none with white space), so both decode by the same types; values are
-compared as numbers.
+pyrad reads our dictionary, written in its own form without names of values (it takes none with white space), so both decode by the same types; its
+numbers get our names before they are compared.
 
 Of packets' forms it knows less than we do: the extended space (RFC 6929) stays whole in its eyes, so `pyrad_view` leaves it whole as well; and a tag is for it
 part of no name.
@@ -106,7 +106,7 @@ def pyrad_text(entry: Entry, value: bytes) -> str | None:
         (found,) = packet[entry.name]
     except ValueError:
         return None
-    return found.hex() if isinstance(found, bytes) else str(found)
+    return found.hex() if isinstance(found, bytes) else entry.values.get(found, str(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
     "a tag over 31": Difference(
         "RFC 2868 section 3.1 says that a tag is 1 to 31; pyrad takes any first octet of an integer for one, we read a number of four octets",
         lambda entry, value: entry.tagged and SIZES.get(entry.kind) == len(value) and value[0] > MAX_TAG,
-        lambda _entry, value: str(int.from_bytes(value[1:])),
+        lambda entry, value: entry.values.get(number := int.from_bytes(value[1:]), str(number)),
     ),
     "a value of another size than its type's": Difference(
         "pyrad raises a bare ValueError when the value is asked for; we keep it raw by number, so that the packet's other attributes count",

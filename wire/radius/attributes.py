@@ -1,22 +1,20 @@
 """Attributes: type, length, value (RFC 2865 section 5), and what is inside of the types that hold others.
 
     plain            Type, Length, Value
-    vendor-specific  26: Vendor-Id (4 octets), then attributes of that vendor (RFC 2865 section 5.26)
+    vendor-specific  26: Vendor-Id (4 octets), then one or many attributes of that vendor (RFC 2865 section 5.26)
     extended         241 to 244: Extended-Type (1 octet), Value (RFC 6929 section 2.1)
     long extended    245, 246: Extended-Type, a flag octet whose first bit says that the next one goes on, Value (RFC 6929 section 2.2)
     extended vendor  extended type 26: Vendor-Id, Vendor-Type (1 octet), Value (RFC 6929 section 2.4)
 
-A nested length is checked against what holds it, never against the packet. An attribute whose inside breaks its form isn't refused: the packet is
-understood without it, so it stays whole, under the number of what holds it. Only a packet whose own attributes break their form is refused.
+A nested length is checked against what holds it, never against the packet. An attribute whose inside breaks its form, as an extended one without value does or
+a fragment without its end, is an "invalid attribute" (RFC 6929 section 2.8): the packet is understood without it, so it stays whole, under the number of
+what holds it. Only a packet whose own attributes break their form is refused.
 
     rule                the packet has
     radius-attribute    an attribute shorter than its type and length, or longer than what is left
 
-Extended ones and those inside of them have a value of at least one octet (RFC 6929 sections 2.1, 2.2 and 2.4); shorter ones stay whole as well.
-
-Departures: attribute 0, which no document gives a meaning, is read like any other that has no name. Many attributes in one vendor-specific attribute are
-read, as RFC 2865 allows and RFC 6929 section 2.3 no longer does. Attributes of length 2 (no value) are kept, though RFC 2865 section 5 says to leave them
-out. Fragments of a long extended attribute are joined only where they follow one another.
+Departures: attribute 0, which no document gives a meaning, is read like any other that has no name. Attributes of length 2 (no value) are kept, though RFC
+2865 section 5 says to leave them out. A fragment shorter than 255 octets may have its flag set.
 """
 
 from __future__ import annotations
@@ -56,7 +54,7 @@ class Attribute(NamedTuple):
 class Numbered(NamedTuple):
     """An attribute under the number that says what it means.
 
-    path:   dotted number of RFC 6929 section 2.7 as a tuple: (40,), (26, 311, 10), (241, 1), (241, 26, 311, 10); (26,) and (241,) are those whose inside
+    path:   dotted number of RFC 6929 section 2.7.2 as a tuple: (40,), (26, 311, 10), (241, 1), (241, 26, 311, 10); (26,) and (241,) are those whose inside
             breaks its form, (26, 311) those of a vendor that has a form of its own.
     value:  what stands there, long ones joined.
     """
@@ -87,30 +85,30 @@ def encode_attributes(attributes: Iterable[Attribute]) -> bytes:
 
 
 def scan_numbered(attributes: Iterable[Attribute]) -> Iterator[Numbered]:
-    """What each attribute is or holds, in order."""
-    pending: Numbered | None = None  # fragments so far of a long extended attribute
+    """What each attribute is or holds, in order; a fragmented one comes where its last fragment is, incomplete ones whole at the end."""
+    unfinished: dict[int, list[Attribute]] = {}  # fragments so far of long extended attributes, by type
     for attribute in attributes:
-        if attribute.type in LONG_EXTENDED and len(attribute.value) > LONG_EXTENDED_HEADER:
-            path = (attribute.type, attribute.value[0])
-            if pending is not None and pending.path != path:
-                yield from _extended(pending)
-                pending = None
-            pending = Numbered(path, (pending.value if pending else b"") + attribute.value[LONG_EXTENDED_HEADER:])
-            if not attribute.value[1] & MORE:
-                yield from _extended(pending)
-                pending = None
-            continue
-        if pending is not None:
-            yield from _extended(pending)
-            pending = None
-        if attribute.type == VENDOR_SPECIFIC:
-            yield from _vendor_specific(attribute.value)
-        elif attribute.type in EXTENDED and len(attribute.value) > 1:
-            yield from _extended(Numbered((attribute.type, attribute.value[0]), attribute.value[1:]))
+        kind, value = attribute
+        if kind in LONG_EXTENDED and len(value) > LONG_EXTENDED_HEADER:
+            fragments = unfinished.setdefault(kind, [])
+            if fragments and fragments[0].value[0] != value[0]:
+                yield from map(_whole, fragments)
+                fragments.clear()
+            fragments.append(attribute)
+            if not value[1] & MORE:
+                yield from _extended(kind, value[0], b"".join(fragment.value[LONG_EXTENDED_HEADER:] for fragment in unfinished.pop(kind)))
+        elif kind in EXTENDED and len(value) > 1:
+            yield from _extended(kind, value[0], value[1:])
+        elif kind == VENDOR_SPECIFIC:
+            yield from _vendor_specific(value)
         else:
-            yield Numbered((attribute.type,), attribute.value)
-    if pending is not None:
-        yield from _extended(pending)
+            yield _whole(attribute)
+    for fragments in unfinished.values():
+        yield from map(_whole, fragments)
+
+
+def _whole(attribute: Attribute) -> Numbered:
+    return Numbered((attribute.type,), attribute.value)
 
 
 def _vendor_specific(value: bytes) -> Iterator[Numbered]:
@@ -128,12 +126,11 @@ def _vendor_specific(value: bytes) -> Iterator[Numbered]:
         yield Numbered((VENDOR_SPECIFIC, vendor, attribute.type), attribute.value)
 
 
-def _extended(found: Numbered) -> Iterator[Numbered]:
-    path, value = found
-    if path[1] == VENDOR_SPECIFIC and len(value) > VENDOR_ID + 1:
-        yield Numbered((*path, int.from_bytes(value[:VENDOR_ID]), value[VENDOR_ID]), value[VENDOR_ID + 1 :])
+def _extended(kind: int, inner: int, value: bytes) -> Iterator[Numbered]:
+    if inner == VENDOR_SPECIFIC and len(value) > VENDOR_ID + 1:
+        yield Numbered((kind, inner, int.from_bytes(value[:VENDOR_ID]), value[VENDOR_ID]), value[VENDOR_ID + 1 :])
     else:
-        yield found
+        yield Numbered((kind, inner), value)
 
 
 def encode_numbered(numbered: Numbered) -> tuple[Attribute, ...]:

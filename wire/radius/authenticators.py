@@ -7,7 +7,7 @@
     response to 12            MD5 with the request's Authenticator        the request's Authenticator
 
 RFC 2866 section 3 (Accounting-Request and its response), RFC 5997 sections 3 and 4 (Status-Server), RFC 2869 section 5.14 (Message-Authenticator).
-Which Authenticator goes into the HMAC of accounting packets isn't said by RFC 2869: zeros, as RFC 5176 section 3.3 has it for the packets that are signed
+Which Authenticator goes into the HMAC of accounting packets isn't said by RFC 2869: zeros, as RFC 5176 section 3.4 has it for the packets that are signed
 alike, and as FreeRADIUS and pyrad do in requests and in responses to them.
 
     rule                             the packet

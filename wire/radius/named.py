@@ -7,8 +7,8 @@
     of a vendor, has no name               Vendor-9-77              hex
     of a vendor, breaks the usual form     Vendor-9                 hex of all behind the vendor's number
 
-Numbers of the extended space are dotted as in RFC 6929: Attr-241.9, Attr-241.26.9.77. Hex is lower-case, without a prefix. The order is the packet's;
-a name occurs as often as its attribute does.
+Numbers of the extended space are dotted as in RFC 6929 section 2.7: Attr-241.9, Attr-241.26.9.77. Hex is lower-case, without a prefix. The order is the
+packet's; a name occurs as often as its attribute does.
 
 Tags (RFC 2868) say which attributes belong to one tunnel. They are dropped from the first tunnel's names, so that a packet of one tunnel, as nearly every
 one is, has plain names; of any other tunnel they stay: `Tunnel-Type:2`. The first tunnel is that of the packet's first tag; what has no tag is of every
@@ -21,7 +21,7 @@ whose own name says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from wire.radius.attributes import VENDOR_SPECIFIC, Attribute, Numbered, encode_numbered, scan_numbered
@@ -35,13 +35,8 @@ NUMBER: Final = re.compile(r"(?:Attr-([0-9]{1,3}(?:\.[0-9]{1,10}){0,3})|Vendor-(
 TAGGED: Final = re.compile(r"(.+):([0-9]{1,2})")
 
 
-def named_attributes(packet: Packet, *, numeric: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
-    """(name, text) of every attribute that may be seen, in the packet's order.
-
-    Args:
-        packet: any.
-        numeric: names of attributes whose enumerated values are wanted as decimal digits.
-    """
+def named_attributes(packet: Packet) -> tuple[tuple[str, str], ...]:
+    """(name, text) of every attribute that may be seen, in the packet's order."""
     known = dictionary().by_path
     found: list[tuple[str, str]] = []
     tunnel = 0
@@ -53,7 +48,7 @@ def named_attributes(packet: Packet, *, numeric: Collection[str] = ()) -> tuple[
         if entry.secret:
             continue
         tag, bare = split_tag(entry, value)
-        text = parse_value(entry, bare, numeric=entry.name in numeric)
+        text = parse_value(entry, bare)
         if text is None:
             found.append((number_name(path), value.hex()))
         elif not (entry.pair and (pair := PAIR.match(text)) and SECRET_WORD.search(pair[1])):

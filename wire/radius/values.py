@@ -9,8 +9,8 @@
     ifid                     8 octets                           four groups of hex, as in addresses
     ether                    6 octets                           lower-case hex, a colon between octets
 
-A value that isn't of its type's form has no text: `parse_value` gives None, and its attribute goes under its number instead (RFC 8044 section 2.1: treat it as
-an invalid attribute, which is of no type).
+A value that isn't of its type's form has no text: `parse_value` gives None, and its attribute goes under its number instead (RFC 6929
+section 2.8: what isn't of its type's form isn't of that type).
 
 Departures: bits behind a prefix needn't be zero, and octets at its end may be missing that RFC 8044 section 3.10 wants, as in FreeRADIUS and pyrad. Text has
 NULs cut from its end, since some senders count a terminator; RFC 2865 section 5 forbids sending them.
@@ -38,16 +38,10 @@ MAX_INTEGER: Final = 2**32 - 1
 MAX_TAGGED_INTEGER: Final = 2**24 - 1
 
 
-def parse_value(entry: Entry, value: bytes, *, numeric: bool = False) -> str | None:
-    """The text of a value without its tag; None where it isn't of its type's form.
-
-    Args:
-        entry: the attribute.
-        value: its octets.
-        numeric: give the number of an enumerated value, not its name.
-    """
+def parse_value(entry: Entry, value: bytes) -> str | None:
+    """The text of a value without its tag; None where it isn't of its type's form."""
     text = PARSERS[entry.kind](value)
-    return entry.values.get(int(text), text) if text and entry.values and not numeric else text
+    return entry.values.get(int(text), text) if text and entry.values else text
 
 
 def encode_value(entry: Entry, text: str) -> bytes:

@@ -42,12 +42,17 @@ SCANNED = {
         (Attribute(245, b"\x1a\x80\0\0"), Attribute(245, b"\x1a\x00\0\x09\x4dabc")),
         [((245, 26, 9, 77), b"abc")],
     ),
-    "long extended, the end missing": ((Attribute(245, b"\x01\x80a"), Attribute(1, b"x")), [((245, 1), b"a"), ((1,), b"x")]),
-    "long extended, the end missing at the end": ((Attribute(245, b"\x01\x80a"),), [((245, 1), b"a")]),
-    "long extended, another begun": ((Attribute(245, b"\x01\x80a"), Attribute(245, b"\x02\x00b")), [((245, 1), b"a"), ((245, 2), b"b")]),
+    "long extended, others between": ((Attribute(245, b"\x01\x80a"), Attribute(1, b"x"), Attribute(245, b"\x01\x00b")), [((1,), b"x"), ((245, 1), b"ab")]),
+    "long extended, two at once": (
+        (Attribute(245, b"\x01\x80a"), Attribute(246, b"\x01\x80b"), Attribute(245, b"\x01\x00c"), Attribute(246, b"\x01\x00d")),
+        [((245, 1), b"ac"), ((246, 1), b"bd")],
+    ),
+    "long extended, the end missing": ((Attribute(245, b"\x01\x80a"), Attribute(1, b"x")), [((1,), b"x"), ((245,), b"\x01\x80a")]),
+    "long extended, another begun": ((Attribute(245, b"\x01\x80a"), Attribute(245, b"\x02\x00b")), [((245,), b"\x01\x80a"), ((245, 2), b"b")]),
+    "long extended, reserved flags": ((Attribute(245, b"\x01\x7fa"),), [((245, 1), b"a")]),
     "extended, a vendor's without value": ((Attribute(241, b"\x1a\0\0\0\x09\x4d"),), [((241, 26), b"\0\0\0\x09\x4d")]),
     "long extended without value": ((Attribute(245, b"\x01\x80"),), [((245,), b"\x01\x80")]),
-    "long extended without flags": ((Attribute(245, b"\x01\x80a"), Attribute(245, b"\x01")), [((245, 1), b"a"), ((245,), b"\x01")]),
+    "long extended without flags": ((Attribute(245, b"\x01\x80a"), Attribute(245, b"\x01")), [((245,), b"\x01"), ((245,), b"\x01\x80a")]),
     "long extended, two that are whole": ((Attribute(245, b"\x01\x00a"), Attribute(245, b"\x01\x00b")), [((245, 1), b"a"), ((245, 1), b"b")]),
 }
 

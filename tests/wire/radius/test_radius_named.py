@@ -13,8 +13,8 @@ from wire.radius.named import encode_named, named_attributes
 from wire.radius.packet import Packet
 
 
-def named(*attributes: Attribute, numeric: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-    return list(named_attributes(Packet(4, 1, bytes(16), attributes), numeric=numeric))
+def named(*attributes: Attribute) -> list[tuple[str, str]]:
+    return list(named_attributes(Packet(4, 1, bytes(16), attributes)))
 
 
 def vendor(number: int, kind: int, value: bytes) -> Attribute:
@@ -81,12 +81,6 @@ NAMED = {
 @pytest.mark.parametrize(("attribute", "expected"), NAMED.values(), ids=NAMED)
 def test_names_and_texts(attribute: Attribute, expected: tuple[str, str]) -> None:
     assert named(attribute) == [expected]
-
-
-def test_enumerated_values_as_numbers() -> None:
-    attributes = (Attribute(40, b"\0\0\0\2"), Attribute(49, b"\0\0\0\1"), Attribute(64, b"\1\0\0\3"), Attribute(61, b"\0\0\0\5"))
-    asked = ("Acct-Status-Type", "Acct-Terminate-Cause", "Tunnel-Type")
-    assert named(*attributes, numeric=asked) == [("Acct-Status-Type", "2"), ("Acct-Terminate-Cause", "1"), ("Tunnel-Type", "3"), ("NAS-Port-Type", "Virtual")]
 
 
 def test_the_first_tunnel_has_plain_names() -> None:
