@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kernel._native import compress, decompress, scan_counted, scan_trailed, sldc_decode, sldc_encode
+from kernel._native import NativeBatch, Normalizer, compress, decompress, scan_counted, scan_trailed, sldc_decode, sldc_encode
 
-__all__ = ["Engine", "compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
+__all__ = ["Engine", "NativeBatch", "Normalizer", "compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
 
 
 class Engine(StrEnum):

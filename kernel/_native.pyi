@@ -1,6 +1,9 @@
 """What the Rust in kernel/binding exports; `make lint` compares this file with the built module."""
 
-__all__ = ["compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
+from collections.abc import Sequence
+from typing import final
+
+__all__ = ["NativeBatch", "Normalizer", "compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
 
 def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
     """(spans, consumed, skip, oversize, broken rule) of an octet-counted buffer: native twin of wire.syslog_framing.scan_counted.
@@ -30,3 +33,44 @@ def sldc_decode(data: bytes, max_size: int, /) -> tuple[bytes, str | None, int]:
 
 def sldc_encode(content: bytes, /) -> bytes:
     """An SLDC stream of `content`, which is under 4 GiB: native twin of wire.sldc.encode."""
+
+@final
+class Normalizer:
+    """A profile, loaded from a document of normalizers.native_plan: native twin of normalizers.normalizer.Normalizer.
+
+    Raises:
+        ValueError: it isn't such a document.
+    """
+
+    def __new__(cls, document: bytes, /) -> Normalizer: ...
+    def normalize(self, buffer: bytes, spans: bytes, arrival_ms: int, labels: Sequence[str], events: bool, max_rejects: int, /) -> NativeBatch:
+        """Judge the messages of a buffer; `spans` are native 32-bit offsets, `events` where each is an event's XML with no header before it."""
+
+@final
+class NativeBatch:
+    """What became of a buffer: the fields of pipeline.model.Batch, but for those named here.
+
+    index:      as pipeline.spool.index stores it.
+    rejects:    (place among the messages, rule, offset, detail) of the first rejected ones.
+    unsure:     (place among the messages, number of records before it) of messages that are left to the reference engine; no tally counts them.
+    computers:  what computers the records' events name; None where they are more than a few.
+    """
+
+    @property
+    def records(self) -> bytes: ...
+    @property
+    def index(self) -> bytes: ...
+    @property
+    def filtered(self) -> dict[str, int]: ...
+    @property
+    def rejected(self) -> dict[str, int]: ...
+    @property
+    def warnings(self) -> dict[str, int]: ...
+    @property
+    def control(self) -> int: ...
+    @property
+    def rejects(self) -> list[tuple[int, str, int, str]]: ...
+    @property
+    def unsure(self) -> list[tuple[int, int]]: ...
+    @property
+    def computers(self) -> list[str] | None: ...

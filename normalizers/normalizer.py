@@ -16,8 +16,6 @@ RADIUS accounting has a way of its own (`normalizers.radius`).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -29,9 +27,9 @@ from normalizers.profiles import Profile, load_profile
 from normalizers.radius import judge_accounting, session_change
 from normalizers.settings import NormalizeSettings
 from normalizers.source import windows_source
+from normalizers.tally import Tally
 from pipeline.errors import MessageError
-from pipeline.index import Entry, Index
-from pipeline.model import Batch, Frames, Origin, Reject, SessionChange, Trust
+from pipeline.model import Batch, Frames, Origin, SessionChange, Trust
 from wire import event_xml
 from wire.event import EventKey
 from wire.event_xml_scan import looks_like_event, scan_event_key
@@ -42,9 +40,6 @@ from wire.rendered_text import LOCALISED, TRUNCATED
 from wire.syslog_header import SyslogHeader, parse_header
 
 UNKNOWN_FORMAT: Final = "unknown-format"
-OTHER: Final = "other"
-MAX_TALLY: Final = 64
-MAX_REJECTS: Final = 16
 MAX_DETAIL: Final = 200
 ALIAS: Final = 16
 MARKS: Final = (b"", b"-- MARK --", b"--MARK--")
@@ -88,7 +83,7 @@ class Normalizer:
 
     def normalize(self, frames: Frames) -> Batch:
         """Judge every message and write what is kept. Never raises for what a peer sent."""
-        tally = _Tally()
+        tally = Tally()
         for start, end in frames.pairs():
             message = frames.buffer[start:end]
             tally.add(message, self.judge(message, frames.origin))
@@ -96,7 +91,7 @@ class Normalizer:
 
     def normalize_events(self, frames: Frames) -> Batch:
         """As `normalize`, for messages that are one event's XML each, with no header before it. All rejects are in the batch."""
-        tally = _Tally(max_rejects=len(frames))
+        tally = Tally(max_rejects=len(frames))
         for start, end in frames.pairs():
             message = frames.buffer[start:end]
             tally.add(message, self.judge_event(message, frames.origin, frames.trust))
@@ -107,7 +102,7 @@ class Normalizer:
 
         The batch has all rejects, what each record says of a session, and of each record the alias and, if it is to be kept, the packet.
         """
-        tally, aliases, originals, sessions = _Tally(max_rejects=len(frames)), bytearray(), list[bytes](), list[SessionChange | None]()
+        tally, aliases, originals, sessions = Tally(max_rejects=len(frames)), bytearray(), list[bytes](), list[SessionChange | None]()
         for number, (start, end) in enumerate(frames.pairs()):
             message = frames.buffer[start:end]
             judgement = judge_accounting(self.profile.plans, self.settings, message, frames, vendor)
@@ -199,63 +194,3 @@ class Normalizer:
         raw = payload if layout is event_xml.LAYOUT else message
         mapped = map_event(self.profile.plans, self.profile.plan(key), source, self.settings, raw)
         return Judgement(verdict=Verdict.NORMALIZED, header=header, layout=layout, key=key, event=event, mapped=mapped, warnings=warnings)
-
-
-class _Tally:
-    """Collects judgements to a batch."""
-
-    def __init__(self, max_rejects: int = MAX_REJECTS) -> None:
-        self.max_rejects = max_rejects
-        self.records = bytearray()
-        self.index: list[Entry] = []
-        self.filtered: Counter[str] = Counter()
-        self.rejected: Counter[str] = Counter()
-        self.warnings: Counter[str] = Counter()
-        self.rejects: list[Reject] = []
-        self.control = 0
-
-    def add(self, message: bytes, judgement: Judgement) -> None:
-        match judgement.verdict:
-            case Verdict.NORMALIZED:
-                self._keep(judgement)
-            case Verdict.FILTERED:
-                _count(self.filtered, judgement.key.event_id if judgement.key else OTHER)
-            case Verdict.REJECTED:
-                _count(self.rejected, judgement.rule)
-                if len(self.rejects) < self.max_rejects:
-                    self.rejects.append(Reject(message, judgement.rule, judgement.offset, judgement.detail))
-            case Verdict.CONTROL:
-                self.control += 1
-        for warning in judgement.warnings:
-            _count(self.warnings, warning)
-
-    def _keep(self, judgement: Judgement) -> None:
-        mapped = judgement.mapped
-        if mapped is None:
-            return
-        start = len(self.records)
-        self.records += encode_record(mapped.record)
-        end = len(self.records)
-        self.records += b"\n"
-        self.index.append(Entry(start, end, mapped.uid, mapped.weak, mapped.class_uid, mapped.event_code, mapped.status_id, mapped.time_ms, mapped.computer))
-
-    def batch(self, frames: Frames) -> Batch:
-        return Batch(
-            records=bytes(self.records),
-            index=Index.of(self.index),
-            origin=frames.origin,
-            received=len(frames),
-            filtered=_frozen(self.filtered),
-            rejected=_frozen(self.rejected),
-            control=self.control,
-            warnings=_frozen(self.warnings),
-            rejects=tuple(self.rejects),
-        )
-
-
-def _count(tally: Counter[str], name: str) -> None:
-    tally[name if name in tally or len(tally) < MAX_TALLY else OTHER] += 1
-
-
-def _frozen(tally: Counter[str]) -> Mapping[str, int]:
-    return dict(tally)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.events import SAMPLES
 
-from normalizers.normalizer import MAX_REJECTS, Normalizer
+from normalizers.normalizer import Normalizer
+from normalizers.tally import MAX_REJECTS
 from pipeline.model import Batch, Frames, Origin, Transport, Trust
 from wire.event_xml import encode_event
 

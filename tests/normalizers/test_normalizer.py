@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.events import SAMPLES, required_events
 
 from normalizers.judgement import Verdict
-from normalizers.normalizer import MAX_REJECTS, MAX_TALLY, Normalizer
+from normalizers.normalizer import Normalizer
+from normalizers.tally import MAX_REJECTS, MAX_TALLY
 from pipeline.model import Batch, Frames, Origin, Transport
 from wire.event import EventKey, WindowsEvent
 from wire.event_xml import Rendering, encode_event

@@ -1,10 +1,14 @@
 //! Tidegate's kernel as the Python module `kernel._native`: arguments in, errors out, the GIL released in between.
 
+mod normalizer;
+
 use pyo3::prelude::*;
 
 /// The native kernel. What each function means is written in its readable twin.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::normalizer::{NativeBatch, Normalizer};
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;

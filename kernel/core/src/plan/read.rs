@@ -1,0 +1,128 @@
+//! Reading the envelope by name, and telling what stands for nothing.
+
+use crate::source::{Envelope, EventTime, Source, Text};
+
+use super::{Plan, Value};
+
+/// What rows call `@Name`: twin of the table in `windows_source` of `normalizers/source.py`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    TimeMs,
+    TimeText,
+    TimeOffset,
+    TimeExact,
+    EventId,
+    Channel,
+    Provider,
+    Computer,
+    RecordId,
+    Version,
+    Level,
+    Keywords,
+    ActivityId,
+    UserId,
+    UserName,
+    UserDomain,
+    LogFormat,
+}
+
+impl Slot {
+    /// The slot of a name; None for a name that no Windows event has.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "TimeMs" => Self::TimeMs,
+            "TimeText" => Self::TimeText,
+            "TimeOffset" => Self::TimeOffset,
+            "TimeExact" => Self::TimeExact,
+            "EventID" => Self::EventId,
+            "Channel" => Self::Channel,
+            "Provider" => Self::Provider,
+            "Computer" => Self::Computer,
+            "RecordID" => Self::RecordId,
+            "Version" => Self::Version,
+            "Level" => Self::Level,
+            "Keywords" => Self::Keywords,
+            "ActivityID" => Self::ActivityId,
+            "UserID" => Self::UserId,
+            "UserName" => Self::UserName,
+            "UserDomain" => Self::UserDomain,
+            "LogFormat" => Self::LogFormat,
+            _ => return None,
+        })
+    }
+
+    /// The text of a slot that is one.
+    fn text(self, envelope: &Envelope) -> Text {
+        match self {
+            Self::TimeMs | Self::TimeOffset | Self::TimeExact => Text::EMPTY,
+            Self::TimeText => envelope.time_text,
+            Self::EventId => envelope.event_id,
+            Self::Channel => envelope.channel,
+            Self::Provider => envelope.provider,
+            Self::Computer => envelope.computer,
+            Self::RecordId => envelope.record_id,
+            Self::Version => envelope.version,
+            Self::Level => envelope.level,
+            Self::Keywords => envelope.keywords,
+            Self::ActivityId => envelope.activity_id,
+            Self::UserId => envelope.user_sid,
+            Self::UserName => envelope.user_name,
+            Self::UserDomain => envelope.user_domain,
+            Self::LogFormat => envelope.log_format,
+        }
+    }
+
+    /// What the envelope has at this slot, present or missing.
+    pub fn read(self, source: &mut Source) -> Option<Value> {
+        let time = source.envelope.time;
+        match self {
+            Self::TimeMs => {
+                time.map(|time| Value::Int(time.seconds.saturating_mul(1000) + i64::from(time.nanos / 1_000_000)))
+            }
+            Self::TimeOffset => time?.offset_minutes.map(|minutes| Value::Int(i64::from(minutes))),
+            Self::TimeExact => {
+                let exact = exact(time?);
+                Some(Value::Text(source.copy(exact.as_bytes())))
+            }
+            _ => Some(Value::Text(self.text(&source.envelope))),
+        }
+    }
+}
+
+/// Seconds with the fraction digits that were delivered.
+fn exact(time: EventTime) -> String {
+    let mut text = format!("{}.{:09}", time.seconds, time.nanos);
+    let kept = match time.digits {
+        0 => text.len() - 10,
+        digits => text.len() - 9 + usize::from(digits.min(9)),
+    };
+    text.truncate(kept);
+    text
+}
+
+impl Plan {
+    /// Whether a text stands for nothing: blank, one of the plan's texts, or in a field that a row reads an insert that was never
+    /// resolved (`%%1793`).
+    pub(super) fn is_missing(&self, text: &[u8], mapped: bool) -> bool {
+        let (Some(&first), Some(&last)) = (text.first(), text.last()) else { return true };
+        if first > b' ' && last > b' ' && text.len() > self.longest_missing && first != b'%' {
+            return false;
+        }
+        let bare = trimmed(text);
+        bare.is_empty()
+            || self.missing.iter().any(|missing| missing.as_ref() == bare)
+            || (mapped && bare.strip_prefix(b"%%").is_some_and(is_number))
+    }
+}
+
+fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+/// A text without the white space around it.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let blank = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
+    let start = text.iter().position(|octet| !blank(octet)).unwrap_or(text.len());
+    let end = text.iter().rposition(|octet| !blank(octet)).map_or(start, |last| last + 1);
+    &text[start..end]
+}

@@ -1,0 +1,42 @@
+//! UUID version 5 (RFC 9562 section 5.5): twin of the arithmetic in `normalizers/uid.py`.
+
+use sha1::{Digest, Sha1};
+
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
+/// The UUID of `name` in `namespace`.
+#[must_use]
+pub fn uuid5(namespace: [u8; 16], name: &[u8]) -> [u8; 16] {
+    let digest = Sha1::new().chain_update(namespace).chain_update(name).finalize();
+    let mut uuid = [0; 16];
+    uuid.copy_from_slice(&digest[..16]);
+    uuid[6] = uuid[6] & 0x0f | 0x50;
+    uuid[8] = uuid[8] & 0x3f | 0x80;
+    uuid
+}
+
+/// Its text: 8-4-4-4-12 hexadecimal digits.
+#[must_use]
+pub fn uuid_text(uuid: [u8; 16]) -> [u8; 36] {
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (place, octet) in uuid.into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            at += 1;
+        }
+        text[at] = HEX[usize::from(octet >> 4)];
+        text[at + 1] = HEX[usize::from(octet & 15)];
+        at += 2;
+    }
+    text
+}
+
+/// A UUID's octets out of its text, hyphens or none.
+#[must_use]
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.chars().filter(|&letter| letter != '-').collect();
+    if digits.len() != 32 || !digits.is_ascii() {
+        return None;
+    }
+    u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+}

@@ -1,0 +1,109 @@
+"""The native engine against the reference engine: records, index, tallies and rejects of whatever comes, octet for octet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.engines import Engines
+from support.events import SAMPLES, hostile_events, required_events
+from support.windows_events import mutated
+
+from normalizers.settings import NormalizeSettings
+from pipeline.model import Trust
+from wire.event_xml import Rendering, encode_event
+from wire.layouts.layout import Mode, Reading
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+EVENTS = sorted((FIXTURES / "events").rglob("*.xml"))
+
+SETTINGS = st.builds(
+    NormalizeSettings,
+    observables=st.booleans(),
+    captions=st.booleans(),
+    tenant_uid=st.sampled_from(["", "t1", 'with "quotes"']),
+    labels=st.sampled_from([(), ("site:hq",), ("a", "b\\")]),
+)
+XML = st.one_of(required_events(), hostile_events()).map(encode_event)
+HEADERS = st.sampled_from([b"", b"<13>Mar 15 12:00:00 dc01 evt: ", b"<13>1 2024-03-15T12:00:00Z dc01 evt - - - "])
+
+DEFAULT = Engines("mdi-current")
+EVERYTHING = Engines("mdi-current", keep_all=True)
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+def test_fixtures_are_the_kernels_own(path: Path) -> None:
+    engines = Engines("mdi-current")
+    assert len(engines.agree([path.read_bytes()]).index) == 1
+    assert len(engines.agree_on_events([path.read_bytes()]).index) == 1
+
+
+def test_samples_are_the_kernels_own() -> None:
+    engines = Engines("mdi-current")
+    batch = engines.agree([encode_event(event, rendering) for event in SAMPLES.values() for rendering in Rendering])
+    assert len(batch.index) == len(SAMPLES) * len(Rendering)
+    assert engines.share_left() == 0
+
+
+@given(st.lists(XML, max_size=6))
+def test_events(messages: list[bytes]) -> None:
+    DEFAULT.agree(messages)
+    DEFAULT.agree_on_events(messages)
+
+
+@given(st.lists(XML, max_size=3), SETTINGS, st.booleans())
+def test_switches(messages: list[bytes], settings: NormalizeSettings, keep_all: bool) -> None:  # noqa: FBT001 - drawn
+    Engines("mdi-current", settings, keep_all=keep_all).agree(messages)
+
+
+@given(st.lists(st.tuples(HEADERS, XML).map(b"".join) | st.binary(max_size=60), max_size=8))
+def test_any_messages(messages: list[bytes]) -> None:
+    DEFAULT.agree(messages)
+    EVERYTHING.agree(messages)
+
+
+@given(st.lists(mutated(XML), max_size=4))
+def test_mutated_events(messages: list[bytes]) -> None:
+    DEFAULT.agree(messages)
+    DEFAULT.agree_on_events(messages)
+
+
+@given(st.lists(XML | mutated(XML), max_size=4), st.sampled_from([(), ("peer:old",)]), st.booleans(), st.integers(0, 30))
+def test_senders_that_are_believed_so_far(messages: list[bytes], labels: tuple[str, ...], refuse: bool, length: int) -> None:  # noqa: FBT001 - drawn
+    DEFAULT.agree_on_events(messages, Trust(labels, lambda computer: len(computer) < length, refuse))
+
+
+@given(st.lists(mutated(XML), max_size=3))
+def test_strict_mode(messages: list[bytes]) -> None:
+    Engines(reading=Reading(mode=Mode.STRICT)).agree(messages)
+
+
+def test_order_is_kept_where_both_engines_judge() -> None:
+    known, odd = encode_event(SAMPLES["4776"]), encode_event(SAMPLES["4728"]).decode().encode("utf-16")
+    engines = Engines()
+    batch = engines.agree([odd, known, known, odd, odd, b"?", known, odd])
+    assert [entry.event_code for entry in batch.index] == ["4728", "4776", "4776", "4728", "4728", "4776", "4728"]
+    assert engines.native.left >= 4
+
+
+def test_bounded_tables_overflow_alike() -> None:
+    known = encode_event(SAMPLES["4776"])
+    many = [known.replace(b">4776<", b">%d<" % number) for number in range(5000, 5100)]
+    odd = [message.decode().encode("utf-16") for message in many]
+    engines = Engines()
+    for messages in (many, odd, many + odd, odd[:10] + many, many[:40] + odd[20:60], many[:40] + odd[40:70], [b"?"] * 40 + odd[:3]):
+        engines.agree(messages)
+
+
+def test_raw_data_is_the_reference_engines() -> None:
+    engines = Engines(settings=NormalizeSettings(raw_data=True))
+    assert b"raw_data" in engines.agree([encode_event(SAMPLES["4776"])]).records
+    assert engines.share_left() == 1
+
+
+def test_few_ordinary_events_are_left() -> None:
+    engines = Engines("mdi-current")
+    engines.agree([message.read_bytes() for message in EVENTS])
+    assert engines.share_left() < 0.2
