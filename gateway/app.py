@@ -211,6 +211,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             normalizer=gateway.normalizer,
             spool=gateway.spool,
             intake=gateway.intake,
+            rejects=gateway.rejects,
             metrics=gateway.metrics,
             log=gateway.log,
             stop=gateway.stop,

@@ -17,21 +17,28 @@ import orjson
 
 from gateway.fixes import fix_for
 from kernel import Engine
+from listeners.radius.serve import NAME as RADIUS_LISTENER
 from listeners.syslog.reassembly import Reassembly
 from listeners.wef.refusals import Explanation, explanation_of
 from normalizers.judgement import Field
 from normalizers.normalizer import Normalizer
+from pipeline.errors import MessageError
 from pipeline.log import escape_text
 from pipeline.model import Origin, Reject, Transport
 from pipeline.rejects import Rejected
 from wire.event import EventKey
 from wire.layouts.layout import Layout
+from wire.radius.named import named_attributes
+from wire.radius.packet import parse_packet
 from wire.syslog_framing import scanner
 
 COUNTED: Final = re.compile(rb"[1-9][0-9]{0,6} <")
 UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 EXCERPT: Final = (36, 44)
 MAX_SHOWN: Final = 100
+
+RADIUS: Final = "radius"
+RADIUS_DOCUMENT: Final = "RFC 2866"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +172,8 @@ def _lines(number: int, total: int, account: Account, *, colour: bool) -> Iterat
     if account.rule:
         where = f"at octet {account.offset}, {account.section}" if account.section else f"at octet {account.offset}"
         yield f"  rule     {tint(escape_text(account.rule), '31')} {where}{f': {escape_text(account.detail)}' if account.detail else ''}"
-        yield from (f"           {line}" for line in _excerpt(account.raw, account.offset))
+        if account.format != RADIUS:  # whose octets are no text
+            yield from (f"           {line}" for line in _excerpt(account.raw, account.offset))
         yield f"  fix      {account.fix or 'none is known'}"
     for warned in account.warnings:
         yield f"  warning  {tint(escape_text(warned.rule), '33')}{f': {warned.fix}' if warned.fix else ''}"
@@ -236,7 +244,37 @@ def account_for_refused(normalizer: Normalizer, refused: RefusedMessage) -> Acco
         return _account_for_connection(refused, explanation, sender)
     origin = Origin(refused.listener, Transport(refused.transport), refused.peer, refused.received_at_ns, refused.identity)
     reject = Reject(base64.b64decode(refused.raw), refused.rule, refused.offset, refused.detail)
+    if refused.listener == RADIUS_LISTENER:
+        return _account_for_packet(reject, sender)
     return account_for(normalizer, reject, origin, sender)
+
+
+def _account_for_packet(reject: Reject, sender: str) -> Account:
+    return Account(
+        sender=sender,
+        octets=len(reject.raw),
+        verdict="rejected",
+        header="none",
+        format=RADIUS,
+        document=RADIUS_DOCUMENT,
+        key=None,
+        rule=reject.rule,
+        offset=reject.offset,
+        section="",
+        detail=reject.detail,
+        fix=fix_for(reject.rule, RADIUS),
+        warnings=(),
+        fields=tuple(Field(name, text) for name, text in _attributes(reject.raw)),
+        record="",
+        raw=reject.raw,
+    )
+
+
+def _attributes(datagram: bytes) -> tuple[tuple[str, str], ...]:
+    try:
+        return named_attributes(parse_packet(datagram))
+    except MessageError:
+        return ()
 
 
 def _account_for_connection(refused: RefusedMessage, explanation: Explanation, sender: str) -> Account:

@@ -93,6 +93,20 @@ FIXES: Final[dict[tuple[str, str], str]] = {
     ("spool", ""): "the disk refused: look at it and at the log; the source sends again",
     ("unknown-action", ""): "no message of Windows Event Forwarding: something else speaks WS-Management to this endpoint",
     ("not-an-envelope", ""): "no SOAP message: something other than Windows' forwarder speaks to this endpoint",
+    # RADIUS accounting
+    ("unknown-client", ""): "no client of [[listeners.radius.clients]] has this address, or this certificate: add it, or find out who sends this",
+    ("radius-authenticator", ""): "the client signs with another secret: write the same on both sides; the secret ends where its line ends",
+    ("radius-message-authenticator", ""): "the client signs with another secret: write the same on both sides; the secret ends where its line ends",
+    (
+        "radius-no-message-authenticator",
+        "",
+    ): "let the client send Message-Authenticator, or leave require_message_authenticator out; a Status-Server is never answered without one",
+    ("radius-code", ""): "this port takes accounting (code 4) and Status-Server (code 12): point authentication (code 1) at an authentication server",
+    ("radius-length", ""): "this is no RADIUS packet: find out who sends it",
+    ("radius-short", ""): "the packet was cut on the way, mostly by a firewall that drops fragments: let them pass, or let the client send less",
+    ("radius-attribute", ""): "the client's packet is malformed: look for an update of its software",
+    ("missing-attribute", ""): "RFC 2866 demands this attribute of every accounting request: look for it in the client's accounting settings",
+    ("malformed-attribute", ""): "the attribute has another length than its type: look for an update of the client's software",
     # framing
     ("oversize", ""): "the message is longer than [listeners.syslog] max_message: raise it, or find out why the sender writes so much",
     ("msg-len-digits", ""): "this isn't octet counting: check that the sender and this port agree on framing, and that TLS goes to the TLS port",

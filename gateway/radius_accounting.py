@@ -18,6 +18,7 @@ from pipeline.intake import Intake
 from pipeline.log import Log
 from pipeline.metrics import Metrics
 from pipeline.receipt import Receipt
+from pipeline.rejects import Rejects
 from pipeline.spool.sqlite import SqliteSpool
 
 PATIENCE_S: Final = 30.0
@@ -31,6 +32,7 @@ def make_radius_listener(
     normalizer: Normalizer,
     spool: SqliteSpool,
     intake: Intake,
+    rejects: Rejects,
     metrics: Metrics,
     log: Log,
     stop: trio.Event,
@@ -43,6 +45,7 @@ def make_radius_listener(
         normalizer: judges packets.
         spool: says whether it takes records in, and what a relay has passed on.
         intake: where batches go.
+        rejects: the ring of what was refused.
         metrics: of the process.
         log: of the process.
         stop: set for a drain.
@@ -52,6 +55,7 @@ def make_radius_listener(
         radius,
         normalize=normalizer.normalize_radius,
         intake=intake,
+        remember=rejects.keep,
         metrics=metrics,
         takes_in=lambda: spool.blockade is None,
         clock=time.time_ns,

@@ -35,14 +35,14 @@ class Burst:
 
     groups:     per peer, what is kept and answered.
     replies:    what is answered at once.
-    drops:      what meets silence, and how often.
+    drops:      what meets silence, one of them and how many.
     datagrams:  taken.
     octets:     of them.
     """
 
     groups: dict[str, Group[Way]] = field(default_factory=dict)
     replies: list[tuple[Answer, Way]] = field(default_factory=list)
-    drops: dict[tuple[str, Drop], int] = field(default_factory=dict)
+    drops: dict[tuple[str, Drop], tuple[bytes, int]] = field(default_factory=dict)
     datagrams: int = 0
     octets: int = 0
 
@@ -53,7 +53,8 @@ class Burst:
         peer, port = way[0][0], way[0][1]
         verdict = receive(datagram, clients.at(peer))
         if isinstance(verdict, Drop):
-            self.drops[peer, verdict] = self.drops.get((peer, verdict), 0) + 1
+            first, count = self.drops.get((peer, verdict), (datagram, 0))
+            self.drops[peer, verdict] = first, count + 1
             return
         group = self.groups.get(peer)
         if group is None:
@@ -106,8 +107,8 @@ async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Re
         burst = take_burst(replying, clients)
         octets.inc(burst.octets)
         drops.count()
-        for (peer, drop), count in burst.drops.items():
-            reception.drop(Transport.UDP, peer, drop, count)
+        for (peer, drop), (datagram, count) in burst.drops.items():
+            reception.drop(Transport.UDP, peer, drop, datagram, count)
         for question, way in burst.replies:
             response = reception.reply(question)
             if response is not None:

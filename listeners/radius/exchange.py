@@ -57,11 +57,13 @@ class Drop:
     reason:  stable name, also the counter's label.
     client:  whose address it came from, None where it is nobody's.
     detail:  facts for a person.
+    offset:  octet of the packet at which it shows.
     """
 
     reason: str
     client: Client | None = None
     detail: str = ""
+    offset: int = 0
 
 
 def receive(datagram: bytes, client: Client | None) -> Accept | Answer | Drop:
@@ -79,4 +81,4 @@ def receive(datagram: bytes, client: Client | None) -> Accept | Answer | Drop:
             return Accept(packet, client)
         return Answer(client, encode_response(packet, client.secret))
     except MessageError as error:
-        return Drop(error.rule, client, error.detail)
+        return Drop(error.rule, client, error.detail, error.offset)

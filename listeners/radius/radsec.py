@@ -31,7 +31,7 @@ from listeners.radius.exchange import UNKNOWN_CLIENT, Accept, Drop, receive
 from listeners.radius.reception import Group, Handed, Reception
 from listeners.tls import Certificates, names_of, shake_hands
 from pipeline.errors import FramingError, PeerError
-from wire.radius.packet import scan_packets
+from wire.radius.packet import MAX_LENGTH, scan_packets
 
 READ_OCTETS: Final = 64 << 10
 
@@ -164,7 +164,7 @@ class Conversation:
         for start, end in spans:
             verdict = receive(buffer[start:end], self._client)
             if isinstance(verdict, Drop):
-                self._reception.drop(self._arrival.transport, self._arrival.peer, verdict)
+                self._reception.drop(self._arrival.transport, self._arrival.peer, verdict, buffer[start:end])
                 if verdict.reason not in STAYS:
                     ended = "packet"
                     break
@@ -180,7 +180,9 @@ class Conversation:
         handed = await self._reception.hand(self._arrival.transport, self._arrival.peer, group)
         answering.start_soon(self._answer, replies, handed)
         if broken is not None:
-            self._reception.drop(self._arrival.transport, self._arrival.peer, Drop(broken.rule, self._client, broken.detail))
+            self._reception.drop(
+                self._arrival.transport, self._arrival.peer, Drop(broken.rule, self._client, broken.detail), buffer[broken.offset :][:MAX_LENGTH]
+            )
             raise broken
         return ended
 

@@ -23,7 +23,7 @@ from pipeline.errors import SpoolError
 from pipeline.index import EMPTY
 from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
-from pipeline.model import Batch, Frames, Origin, Transport
+from pipeline.model import Batch, Frames, Origin, Reject, Transport
 from pipeline.receipt import Receipt
 
 Way = TypeVar("Way")
@@ -85,6 +85,7 @@ class Reception:
     """What every socket of the listener shares.
 
     name:      the listener's.
+    remember:  keeps what was dropped for `tidegate explain --last`.
     keep:      whether packets are kept beside their records, for a relay.
     proof:     what an answer waits for.
     takes_in:  whether the spool takes records in: whether we are alive, as a Status-Server asks (RFC 5997 section 4.2).
@@ -94,6 +95,7 @@ class Reception:
     name: str
     normalize: Normalize
     intake: Intake
+    remember: Callable[[Origin, Reject], None]
     keep: bool
     proof: Proof
     takes_in: Callable[[], bool]
@@ -102,12 +104,13 @@ class Reception:
     peer_log: PeerLog
     retransmissions: Retransmissions = field(default_factory=Retransmissions)
 
-    def drop(self, transport: Transport, peer: str, drop: Drop, count: int = 1) -> None:
-        """Count and log packets that meet silence."""
-        client = drop.client.name if drop.client else ""
-        self.metrics.radius_dropped.labels(self.name, client, drop.reason).inc(count)
+    def drop(self, transport: Transport, peer: str, drop: Drop, datagram: bytes, count: int = 1) -> None:
+        """Count, log and remember packets that meet silence, `datagram` being one of them."""
+        client = drop.client.name if drop.client else None
+        self.metrics.radius_dropped.labels(self.name, client or "", drop.reason).inc(count)
         facts = {"listener": self.name, "transport": transport, "client": client, "reason": drop.reason, "detail": drop.detail, "count": count}
         self.peer_log.warning("RADIUS packets dropped", peer=peer, **facts)
+        self.remember(Origin(self.name, transport, peer, self.clock()), Reject(datagram, drop.reason, drop.offset, drop.detail))
 
     def reply(self, answer: Answer) -> bytes | None:
         """What a question is answered; None while we are not alive."""

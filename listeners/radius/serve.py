@@ -29,7 +29,7 @@ from listeners.ready import Ready
 from listeners.tls import Certificates
 from pipeline.log import Log, PeerLog
 from pipeline.metrics import Metrics
-from pipeline.model import Transport
+from pipeline.model import Origin, Reject, Transport
 from pipeline.settings import SocketAddress
 
 NAME: Final = "listeners.radius"
@@ -40,6 +40,7 @@ async def serve_radius(
     *,
     normalize: Normalize,
     intake: Intake,
+    remember: Callable[[Origin, Reject], None],
     metrics: Metrics,
     takes_in: Callable[[], bool],
     clock: Callable[[], int],
@@ -58,6 +59,7 @@ async def serve_radius(
         settings: where, whom and when.
         normalize: Frames of whole verified packets, and their client's maker, to Batch; pure, called on this thread for a burst of one peer at a time.
         intake: where batches go.
+        remember: keeps what was dropped for `tidegate explain --last`.
         metrics: what is counted here: octets, connections, drops, answers. Requests are counted by the intake.
         takes_in: whether the spool takes records in.
         clock: nanoseconds since the Unix epoch.
@@ -75,6 +77,7 @@ async def serve_radius(
         name=NAME,
         normalize=normalize,
         intake=intake,
+        remember=remember,
         keep=keep,
         proof=proof,
         takes_in=takes_in,

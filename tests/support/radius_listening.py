@@ -131,6 +131,7 @@ class RadiusListening:
     done: trio.Event
     log: StringIO
     alive: bool = True
+    remembered: list[Reject] = field(default_factory=list)
 
     def address(self, transport: Transport = Transport.UDP, number: int = 0) -> tuple[str, int]:
         return [(one.address.host, one.address.port) for one in self.ready if one.transport is transport][number]
@@ -175,6 +176,7 @@ async def radius_listening(
         given or radius_settings({}),
         normalize=normalize,
         intake=found.intake,
+        remember=lambda _origin, reject: found.remembered.append(reject),
         metrics=metrics,
         takes_in=lambda: found.alive,
         clock=lambda: NOW_NS,

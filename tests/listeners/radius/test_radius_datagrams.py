@@ -161,6 +161,7 @@ async def test_strangers_and_forgers_meet_silence_and_are_counted() -> None:
             "radius-no-message-authenticator": 1,
         }
         assert listener.counted("radius_dropped", "client") == {"": 1, "vpn1": 6, "strict": 1}
+        assert {reject.rule for reject in listener.remembered} == set(listener.counted("radius_dropped", "reason"))
 
 
 async def test_a_drain_answers_what_the_kernel_has_taken() -> None:

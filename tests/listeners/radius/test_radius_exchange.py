@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,8 @@ CASES += [(bytes((code,)) + SIGNED[1:], CLIENT, Drop("radius-code", CLIENT, str(
 
 @pytest.mark.parametrize(("datagram", "client", "expected"), CASES)
 def test_a_packet_becomes(datagram: bytes, client: Client | None, expected: Accept | Drop) -> None:
-    assert receive(datagram, client) == expected
+    found = receive(datagram, client)
+    assert (replace(found, offset=0) if isinstance(found, Drop) else found) == expected
 
 
 def test_a_status_server_is_answered_as_accounting_is() -> None:

@@ -67,6 +67,7 @@ async def house(state: Path, *, now_ns: int = NOW_NS) -> AsyncIterator[House]:
         radius_settings({}),
         normalize=NORMALIZER.normalize_radius,
         intake=intake,
+        remember=rejects.keep,
         metrics=metrics,
         takes_in=lambda: spool.blockade is None,
         clock=lambda: found.now_ns,
