@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from pipeline.index import Entry
-from pipeline.settings import Duration, FilePath, Settings, Size, SocketAddress, parse_address
+from pipeline.settings import Duration, FilePath, Secret, Settings, Size, SocketAddress, parse_address
 from pipeline.spool.settings import Consumer, OnFull, Start
+from wire.radius.packet import AUTHENTICATOR_OCTETS
 
 GIB: Final = 1 << 30
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -113,14 +114,14 @@ class StdoutSettings(CommonSettings):
 
 
 class SensorTransport(StrEnum):
-    """How a sensor takes syslog."""
+    """How a sensor takes what is sent to it."""
 
     UDP = "udp"
     TCP = "tcp"
 
 
 class SensorLayout(StrEnum):
-    """The layouts a sensor reads."""
+    """The layouts of events that a sensor reads."""
 
     SPLUNK = "splunk"
     QRADAR = "qradar"
@@ -136,6 +137,9 @@ def parse_url(value: object) -> tuple[SensorTransport, SocketAddress]:
     return SensorTransport(parts.scheme), parse_address(parts.netloc)
 
 
+SensorAddress = Annotated[tuple[SensorTransport, SocketAddress], BeforeValidator(lambda value: value if isinstance(value, tuple) else parse_url(value))]
+
+
 class SensorSettings(CommonSettings):
     """A standalone sensor that takes events as SIEM syslog.
 
@@ -144,21 +148,75 @@ class SensorSettings(CommonSettings):
 
     kind: Literal["sensor"]
     layout: SensorLayout
-    address: Annotated[tuple[SensorTransport, SocketAddress], BeforeValidator(lambda value: value if isinstance(value, tuple) else parse_url(value))]
+    address: SensorAddress
+
+
+class RelaySettings(CommonSettings):
+    """A sensor, or any other server, that takes RADIUS accounting: the packets themselves are passed on.
+
+    address:             UDP, host and port.
+    secret:              shared with it.
+    allow_short_secret:  take one under 16 octets.
+    outstanding:         packets that may wait for its answer at once; a packet has one octet for its Identifier.
+    """
+
+    kind: Literal["sensor"]
+    layout: Literal["radius"]
+    address: SensorAddress
+    secret: Secret
+    allow_short_secret: bool = False
+    outstanding: Annotated[int, Field(ge=1, le=256)] = 64
+
+    @model_validator(mode="after")
+    def can_be_sent(self) -> Self:
+        """By UDP, signed with a secret worth its name (RFC 2865 section 3)."""
+        if self.address[0] is not SensorTransport.UDP:
+            raise ValueError("RADIUS is passed on over UDP; write address = 'udp://host:1813'")
+        octets = len(self.secret.get_secret_value())
+        if not octets or (octets < AUTHENTICATOR_OCTETS and not self.allow_short_secret):
+            raise ValueError(
+                f"the secret has {octets} octets; make one of {AUTHENTICATOR_OCTETS} or more, or allow_short_secret = true where the server takes no longer"
+            )
+        return self
 
 
 KINDS: Final = ("file", "stdout", "sensor")
+RADIUS: Final = "radius"
+LAYOUTS: Final = (*map(str, SensorLayout), RADIUS)
 
 
 def check_kind(value: object) -> object:
-    """Refuse a table whose `kind` doesn't exist, with the nearest one that does."""
-    kind = value.get("kind") if isinstance(value, dict) else None
-    if isinstance(value, dict) and kind not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, n=1)
-        said = f"{kind!r} is no kind of forwarder" if kind is not None else "kind is missing"
-        raise ValueError(f"{said}; did you mean {near[0]!r}?" if near else f"{said}; write one of {', '.join(KINDS)}")
+    """Refuse a table whose `kind`, or a sensor's whose `layout`, doesn't exist, with the nearest one that does."""
+    if isinstance(value, dict):
+        _check_word(value, "kind", KINDS, "kind of forwarder")
+        if value["kind"] == "sensor":
+            _check_word(value, "layout", LAYOUTS, "layout of a sensor")
     return value
 
 
-ForwarderSettings = Annotated[Annotated[FileSettings | StdoutSettings | SensorSettings, Field(discriminator="kind")], BeforeValidator(check_kind)]
+def _check_word(table: dict[str, object], key: str, words: tuple[str, ...], what: str) -> None:
+    word = table.get(key)
+    if word in words:
+        return
+    near = difflib.get_close_matches(str(word), words, n=1)
+    said = f"{word!r} is no {what}" if word is not None else f"{key} is missing"
+    raise ValueError(f"{said}; did you mean {near[0]!r}?" if near else f"{said}; write one of {', '.join(words)}")
+
+
+def _tag(value: object) -> str:
+    """Which table it is: its layout where that makes it another one, else its kind."""
+    kind, layout = (value.get("kind"), value.get("layout")) if isinstance(value, dict) else (getattr(value, "kind", None), getattr(value, "layout", None))
+    return RADIUS if (kind, layout) == ("sensor", RADIUS) else str(kind)
+
+
+ForwarderSettings = Annotated[
+    Annotated[
+        Annotated[FileSettings, Tag("file")]
+        | Annotated[StdoutSettings, Tag("stdout")]
+        | Annotated[SensorSettings, Tag("sensor")]
+        | Annotated[RelaySettings, Tag(RADIUS)],
+        Discriminator(_tag),
+    ],
+    BeforeValidator(check_kind),
+]
 """One `[[forwarders]]` table."""

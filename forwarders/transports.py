@@ -56,6 +56,24 @@ class Sender(Protocol):
         """Let go."""
 
 
+async def connect_datagrams(address: SocketAddress) -> trio.socket.SocketType:
+    """A UDP socket that sends to one address and hears nobody else; over IPv4 where there is a choice.
+
+    Raises:
+        DeliveryError: retriable; `unknown-host`, `unreachable`.
+    """
+    with delivery_errors(address):
+        found = await trio.socket.getaddrinfo(address.host, address.port, type=trio.socket.SOCK_DGRAM)
+        family, kind, protocol, _, resolved = min(found, key=lambda info: info[0] != trio.socket.AF_INET)
+        opened = trio.socket.socket(family, kind, protocol)
+        try:
+            await opened.connect(resolved)
+        except BaseException:
+            opened.close()
+            raise
+    return opened
+
+
 class UdpSender:
     """Datagrams to one address."""
 
@@ -72,21 +90,12 @@ class UdpSender:
 
     async def _connected(self) -> trio.socket.SocketType:
         await self.close()
-        with _delivery_errors(self._address):
-            found = await trio.socket.getaddrinfo(self._address.host, self._address.port, type=trio.socket.SOCK_DGRAM)
-            family, kind, protocol, _, address = min(found, key=lambda info: info[0] != trio.socket.AF_INET)
-            opened = trio.socket.socket(family, kind, protocol)
-            try:
-                await opened.connect(address)
-            except BaseException:
-                opened.close()
-                raise
-        self._socket = opened
-        return opened
+        self._socket = await connect_datagrams(self._address)
+        return self._socket
 
     async def send(self, messages: Sequence[bytes]) -> None:
         connected = self._socket or await self._connected()
-        with _delivery_errors(self._address):
+        with delivery_errors(self._address):
             for message in messages:
                 await connected.send(message)
             pending = connected.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_ERROR)
@@ -116,14 +125,14 @@ class TcpSender:
 
     async def _connected(self) -> trio.SocketStream:
         await self.close()
-        with _delivery_errors(self._address):
+        with delivery_errors(self._address):
             opened = await trio.open_tcp_stream(self._address.host, self._address.port)
             opened.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
         self._stream = opened
         return opened
 
     async def send(self, messages: Sequence[bytes]) -> None:
-        with _delivery_errors(self._address):
+        with delivery_errors(self._address):
             stream = self._stream
             if stream is None or _has_ended(stream):
                 stream = await self._connected()
@@ -165,7 +174,7 @@ async def _acknowledged(stream: trio.SocketStream) -> None:
 
 
 @contextmanager
-def _delivery_errors(address: SocketAddress) -> Iterator[None]:
+def delivery_errors(address: SocketAddress) -> Iterator[None]:
     """The system's errors as DeliveryError, in one place; all of them may pass."""
     try:
         yield

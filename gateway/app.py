@@ -226,7 +226,7 @@ def _delivery(gateway: Gateway, table: ForwarderSettings) -> Delivery:
     return Delivery(
         table.name,
         gateway.spool,
-        make_destination(table, gateway.metrics),
+        make_destination(table, gateway.metrics, gateway.spool),
         wants=table.consumer().wants,
         retry=table.retry,
         metrics=gateway.metrics,

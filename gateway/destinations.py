@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 
 from forwarders.destination import Destination
 from forwarders.file import FileDestination
+from forwarders.relay import Relay
 from forwarders.sensor import Sensor
-from forwarders.settings import FileSettings, ForwarderSettings, SensorSettings
+from forwarders.settings import FileSettings, ForwarderSettings, RelaySettings, SensorSettings
 from forwarders.stdout import StdoutDestination
 from pipeline.metrics import Metrics
+from pipeline.spool.spool import Spool
 
 
-def make_destination(settings: ForwarderSettings, metrics: Metrics) -> Destination:
+def make_destination(settings: ForwarderSettings, metrics: Metrics, spool: Spool) -> Destination:
     """The destination; nothing is opened yet."""
     match settings:
         case FileSettings():
             return FileDestination(settings)
         case SensorSettings():
             return Sensor(settings, metrics, clock=time.time_ns, hostname=socket.gethostname())
+        case RelaySettings():
+            return Relay(settings, metrics, originals=spool.originals, random=random.random)
         case _:
             return StdoutDestination()
 
@@ -29,7 +34,7 @@ def describe_destination(settings: ForwarderSettings) -> str:
     match settings:
         case FileSettings():
             return f"{settings.name} file {settings.path}"
-        case SensorSettings():
+        case SensorSettings() | RelaySettings():
             transport, address = settings.address
             return f"{settings.name} sensor {settings.layout} {transport}://{address}"
         case _:

@@ -72,6 +72,10 @@ class Metrics:
         self.skipped: Final = counter("skipped", "Records a destination's filter or layout left out, by reason.", "destination", "reason")
         self.shortened: Final = counter("shortened", "Records whose longest value was cut to fit a destination's transport.", "destination")
         self.delivery_failures: Final = counter("delivery_failures", "Attempts a destination refused, by reason.", "destination", "reason")
+        self.relay_retransmissions: Final = counter("relay_retransmissions", "RADIUS packets sent again to the next server.", "destination")
+        self.relay_answers_refused: Final = counter(
+            "relay_answers_refused", "Answers of the next RADIUS server that don't count, by rule.", "destination", "rule"
+        )
         self.lost: Final = counter("lost", "Records given up because a destination's quota was full (drop-oldest).", "destination")
         self.parked: Final = counter("parked", "Records a destination refused for good, kept as dead letters.", "destination", "reason")
         self.lag_bytes: Final = gauge("lag_bytes", "Spool octets between a destination's cursor and the head.", "destination")

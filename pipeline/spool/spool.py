@@ -201,8 +201,12 @@ class Spool(Protocol):
             SpoolError: the spool can't be read.
         """
 
-    async def passed(self, consumer: str, number: int) -> None:
-        """Return once a configured consumer is done with every record before `number`: taken, filtered out, parked, or given up by drop-oldest."""
+    async def passed(self, consumer: str, number: int) -> bool:
+        """Return once a configured consumer is done with every record before `number`.
+
+        Returns:
+            True if they were taken, skipped or parked; False if it lost some meanwhile (drop-oldest).
+        """
 
     def advance(self, consumer: str, cursor: int, state: bytes) -> None:
         """Say that a consumer has taken everything before `cursor`; durable with the next commit, which this brings about."""

@@ -289,11 +289,13 @@ class SqliteSpool:
         self._passing[cursor.name].unpark_all()
         self.work.set()
 
-    async def passed(self, consumer: str, number: int) -> None:
+    async def passed(self, consumer: str, number: int) -> bool:
         cursor = self._cursors[consumer]
+        lost = cursor.stored.lost
         while cursor.stored.cursor < number:
             await self._passing[consumer].park()
         await trio.lowlevel.checkpoint()
+        return cursor.stored.lost == lost
 
     def dropped(self, consumer: str, row: Row) -> bool:
         cursor = self._cursors[consumer]

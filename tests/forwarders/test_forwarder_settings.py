@@ -9,12 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from forwarders.settings import FileSettings, FilterSettings, ForwarderSettings, SensorSettings, SensorTransport, StdoutSettings
+from forwarders.settings import FileSettings, FilterSettings, ForwarderSettings, RelaySettings, SensorSettings, SensorTransport, StdoutSettings
 from pipeline.index import Entry
 from pipeline.settings import SocketAddress
 from pipeline.spool.settings import OnFull, Start
 
-ADAPTER: TypeAdapter[FileSettings | StdoutSettings | SensorSettings] = TypeAdapter(ForwarderSettings)
+ADAPTER: TypeAdapter[FileSettings | StdoutSettings | SensorSettings | RelaySettings] = TypeAdapter(ForwarderSettings)
+
+
+RELAY: dict[str, object] = {"name": "next", "kind": "sensor", "layout": "radius", "address": "udp://127.0.0.1:1813", "secret": b"sixteen octets or"}
+
+
+def test_relay() -> None:
+    settings = ADAPTER.validate_python(RELAY)
+    assert isinstance(settings, RelaySettings)
+    assert settings.address == (SensorTransport.UDP, SocketAddress("127.0.0.1", 1813))
+    assert settings.outstanding == 64
+    assert "sixteen" not in repr(settings)
+    short = ADAPTER.validate_python(RELAY | {"secret": b"short", "allow_short_secret": True})
+    assert isinstance(short, RelaySettings)
+    assert ADAPTER.validate_python(settings) == settings
 
 
 def test_file() -> None:
@@ -47,6 +61,15 @@ def test_sensor_and_its_consumer() -> None:
         ({"name": "", "kind": "stdout"}, "write a name"),
         ({"name": "a", "kind": "stdout", "pth": "x"}, "pth"),
         ({"name": "a", "kind": "stdout", "quota": 5.5}, "unit"),
+        ({"name": "a", "kind": "sensor", "layout": "radus", "address": "udp://127.0.0.1:1"}, "did you mean 'radius'"),
+        ({"name": "a", "kind": "sensor", "address": "udp://127.0.0.1:1"}, "layout is missing"),
+        ({"name": "a", "kind": "sensor", "layout": ["radius"], "address": "udp://127.0.0.1:1"}, "no layout of a sensor"),
+        ({"name": "a", "kind": "file", "layout": "radius", "path": "x"}, "layout"),
+        (RELAY | {"address": "tcp://127.0.0.1:1813"}, "UDP"),
+        (RELAY | {"secret": b"short"}, "allow_short_secret"),
+        (RELAY | {"secret": b"", "allow_short_secret": True}, "0 octets"),
+        (RELAY | {"secret": "written here"}, "env:NAME"),
+        (RELAY | {"outstanding": 257}, "256"),
         ({"name": "a", "kind": "sensor", "layout": "splunk", "address": "tls://127.0.0.1:1"}, "udp://"),
         ({"name": "a", "kind": "sensor", "layout": "splunk", "address": "udp://127.0.0.1"}, "host:port"),
         ({"name": "a", "kind": "sensor", "layout": "splunk", "address": "udp://u@127.0.0.1:1"}, "udp://"),

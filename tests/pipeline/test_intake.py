@@ -55,7 +55,7 @@ class ScriptedSpool:
     async def originals(self, row: Row) -> tuple[bytes, ...]:
         raise AssertionError(row)
 
-    async def passed(self, consumer: str, number: int) -> None:
+    async def passed(self, consumer: str, number: int) -> bool:
         raise AssertionError(consumer, number)
 
     def advance(self, consumer: str, cursor: int, state: bytes) -> None:
