@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from hashlib import md5
 
 import pytest
@@ -93,6 +94,11 @@ def sign_only(unsigned: bytes) -> bytes:
     return unsigned[:4] + md5(unsigned + SECRET, usedforsecurity=False).digest() + unsigned[20:]
 
 
+def two_of_which_the_second_is_right() -> bytes:
+    unsigned = encode_packet(Packet(Code.ACCOUNTING_REQUEST, 1, bytes(16), (UNSIGNED, UNSIGNED)))
+    return sign_only(unsigned[:-16] + hmac.digest(SECRET, unsigned, "md5"))
+
+
 STATUS_SERVER = encode_status_server(1, b"0123456789abcdef", SECRET)
 REFUSED = {
     "Access-Request": (encode_packet(Packet(Code.ACCESS_REQUEST, 1, bytes(16))), "radius-code"),
@@ -104,6 +110,7 @@ REFUSED = {
     "a long Message-Authenticator": (accounting(Attribute(80, bytes(17))), "radius-message-authenticator"),
     "an empty Message-Authenticator": (accounting(Attribute(80, b"")), "radius-message-authenticator"),
     "two Message-Authenticators": (accounting(UNSIGNED, UNSIGNED), "radius-message-authenticator"),
+    "two Message-Authenticators, the second right": (two_of_which_the_second_is_right(), "radius-message-authenticator"),
     "a signed packet whose attributes break their form": (sign_only(bytes((4, 1, 0, 22)) + bytes(16) + b"\x01\x09"), "radius-attribute"),
     "Status-Server without Message-Authenticator": (encode_packet(Packet(Code.STATUS_SERVER, 1, bytes(16))), "radius-no-message-authenticator"),
     "Status-Server with two": (encode_packet(Packet(Code.STATUS_SERVER, 1, bytes(16), (UNSIGNED, UNSIGNED))), "radius-message-authenticator"),
