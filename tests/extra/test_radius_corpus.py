@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ from wire.radius.named import named_attributes
 from wire.radius.packet import Code, encode_packet, parse_packet, scan_length
 from wire.radius.values import parse_value, split_tag
 
-SECRET = b"nearbuy"  # of both node-radius captures
-
 
 @pytest.fixture
 def radius(extra_corpus: Path) -> Path:
     return extra_corpus / "corpus" / "radius"
+
+
+@pytest.fixture
+def secret(extra_corpus: Path) -> bytes:
+    found = re.search(r"Shared secret[^`\n]*`([^`]+)`", (extra_corpus / "corpus" / "README.md").read_text())
+    assert found
+    return found[1].encode()
 
 
 def rows(radius: Path) -> list[tuple[str, bytes]]:
@@ -62,40 +68,40 @@ def test_every_packet_is_read_as_pyrad_does(radius: Path) -> None:
     }
 
 
-def test_what_freeradius_refuses_is_refused(radius: Path) -> None:
+def test_what_freeradius_refuses_is_refused(radius: Path, secret: bytes) -> None:
     refused = [octets for name, octets in rows(radius) if name == "errors.txt"]
     assert refused
     for octets in refused:
         with pytest.raises(MessageError) as raised:
-            verify_request(octets, SECRET)
+            verify_request(octets, secret)
         if raised.value.rule == "radius-code" and octets[0] == Code.ACCESS_REQUEST:  # an accounting listener looks at nothing else of it
             with pytest.raises(MessageError):
                 parse_packet(octets)
 
 
-def test_the_captured_exchange_is_believed_and_answered_alike(radius: Path) -> None:
+def test_the_captured_exchange_is_believed_and_answered_alike(radius: Path, secret: bytes) -> None:
     request, response = (bytes.fromhex((radius / f"cisco_accounting{part}.hex").read_text()) for part in ("", "_response"))
-    assert verify_request(request, SECRET) == request
-    assert encode_response(request, SECRET) == response
-    assert verify_response(response, request, SECRET).code == Code.ACCOUNTING_RESPONSE
+    assert verify_request(request, secret) == request
+    assert encode_response(request, secret) == response
+    assert verify_response(response, request, secret).code == Code.ACCOUNTING_RESPONSE
     with pytest.raises(MessageError):
-        verify_request(request, SECRET + b"\n")
+        verify_request(request, secret + b"\n")
 
 
-def test_not_one_bit_of_it_can_be_changed(radius: Path) -> None:
+def test_not_one_bit_of_it_can_be_changed(radius: Path, secret: bytes) -> None:
     request = bytes.fromhex((radius / "cisco_accounting.hex").read_text())
     for bit in range(len(request) * 8):
         changed = bytearray(request)
         changed[bit // 8] ^= 0x80 >> bit % 8
         with pytest.raises(MessageError):
-            verify_request(bytes(changed), SECRET)
+            verify_request(bytes(changed), secret)
 
 
-def test_an_authenticator_of_zeros_is_refused(radius: Path) -> None:
+def test_an_authenticator_of_zeros_is_refused(radius: Path, secret: bytes) -> None:
     (request, *_) = (datagram.payload for datagram in read_datagrams(radius / "arkime-accounting.pcap") if datagram.destination_port == 1813)
     named = dict(named_attributes(parse_packet(request)))
     assert named["Acct-Status-Type"] == "Interim-Update"
     assert {"User-Name", "NAS-IP-Address", "Acct-Session-Id", "Calling-Station-Id"} <= named.keys()
     with pytest.raises(MessageError) as raised:
-        verify_request(request, SECRET)
+        verify_request(request, secret)
     assert raised.value.rule == "radius-authenticator"
