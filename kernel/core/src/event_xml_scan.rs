@@ -30,7 +30,48 @@ pub struct ScannedKey {
 /// The key of the first event in a payload, by the scan rule; None where only parsing can tell.
 #[must_use]
 pub fn scan_event_key(payload: &[u8]) -> Option<ScannedKey> {
-    let start = event_start(payload)?;
+    KeyScanner::default().scan(payload)
+}
+
+/// Scans one event after the other, and remembers how the last one began: events of one provider begin alike.
+#[derive(Clone, Debug, Default)]
+pub struct KeyScanner {
+    beginning: Vec<u8>,
+    provider: Range<usize>,
+}
+
+impl KeyScanner {
+    /// [`scan_event_key`], whatever was scanned before.
+    #[must_use]
+    pub fn scan(&mut self, payload: &[u8]) -> Option<ScannedKey> {
+        if !self.beginning.is_empty() && payload.starts_with(&self.beginning) {
+            let window = &payload[..payload.len().min(WINDOW)];
+            let event_id = id_text(window, self.beginning.len())?;
+            let channel = first_channel(window, event_id.end)?;
+            return Some(ScannedKey::of(window, channel, self.provider.clone(), event_id));
+        }
+        let key = scan_from(payload, event_start(payload)?)?;
+        if payload.starts_with(b"<Event")
+            && key.provider.end < key.event_id.start
+            && key.event_id.end < key.channel.start
+        {
+            self.beginning.clear();
+            self.beginning.extend_from_slice(&payload[..key.event_id.start]);
+            self.provider = key.provider.clone();
+        }
+        Some(key)
+    }
+}
+
+impl ScannedKey {
+    fn of(window: &[u8], channel: Range<usize>, provider: Range<usize>, event_id: Range<usize>) -> Self {
+        let number = low_16_bits(&window[event_id.clone()]);
+        Self { channel, provider, event_id, number }
+    }
+}
+
+/// The key of the event that begins at `start`.
+fn scan_from(payload: &[u8], start: usize) -> Option<ScannedKey> {
     let window = &payload[..payload.len().min(start + WINDOW)];
     let (mut in_system, mut provider, mut event_id, mut channel) = (false, None, None, None);
     for tag in memchr_iter(b'<', &window[start + 1..]) {
@@ -60,9 +101,7 @@ pub fn scan_event_key(payload: &[u8]) -> Option<ScannedKey> {
                 Some(channel) => channel,
                 None => first_channel(window, name)?,
             };
-            let event_id = event_id?;
-            let number = low_16_bits(&window[event_id.clone()]);
-            return Some(ScannedKey { channel, provider: provider?, event_id, number });
+            return Some(ScannedKey::of(window, channel, provider?, event_id?));
         }
     }
     None
@@ -165,7 +204,11 @@ fn scan_event_id(text: &[u8], mut at: usize) -> Option<Range<usize>> {
     while let Some((_, _, end)) = attribute(text, at) {
         at = end;
     }
-    let start = skip_white(text, tag_end(text, skip_white(text, at))?);
+    id_text(text, skip_white(text, tag_end(text, skip_white(text, at))?))
+}
+
+/// A number at `start`, and behind it the end-tag.
+fn id_text(text: &[u8], start: usize) -> Option<Range<usize>> {
     let end = some(text, start, 1, 10, |octet| octet.is_ascii_digit())?;
     text[skip_white(text, end)..].starts_with(b"</EventID>").then_some(start..end)
 }

@@ -1,7 +1,7 @@
 //! The way of one message from its octets to a source: twin of `Normalizer.judge` and `Normalizer.judge_event`.
 
 use crate::event_xml::{parse_event, print_event_id};
-use crate::event_xml_scan::{looks_like_event, scan_event_key};
+use crate::event_xml_scan::looks_like_event;
 use crate::judged::Judged;
 use crate::profile::Profile;
 use crate::source::{MAX_OCTETS, Source, Text};
@@ -82,7 +82,7 @@ fn without_blanks(payload: &[u8]) -> &[u8] {
 fn judge_xml(message: &[u8], header: &Header, forwarded: bool, context: &Context, source: &mut Source) -> Judged {
     let start = header.payload_start;
     let profile = &context.profile;
-    if let Some(key) = scan_event_key(&message[start..]) {
+    if let Some(key) = source.scanner.scan(&message[start..]) {
         let (channel, provider) = (&message[start..][key.channel], &message[start..][key.provider]);
         let digits = Text::in_message(start + key.event_id.start, start + key.event_id.end);
         let event_id = print_event_id(digits, key.number, source);

@@ -21,30 +21,18 @@ pub fn run(message: &[u8], at: usize, max: usize, class: impl Fn(u8) -> bool) ->
     at + rest.iter().take(max).take_while(|&&octet| class(octet)).count()
 }
 
-/// Behind the longest run of octets that are neither `\s` nor NUL, at most `max` of them; eight at a time.
+/// Behind the longest run of octets that are neither `\s` nor NUL, at most `max` of them: eight at a time, the last one by one.
 #[must_use]
-pub fn run_of_text(message: &[u8], mut at: usize, max: usize) -> usize {
+pub fn run_of_text(message: &[u8], at: usize, max: usize) -> usize {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let last = message.len().min(at.saturating_add(max));
-    while at < last {
-        let chunk = message.get(at..at + 8).and_then(|chunk| chunk.try_into().ok()).map(u64::from_le_bytes);
-        let Some(chunk) = chunk else {
-            return run(&message[..last], at, max, |octet| octet > b' ' || !(is_space(octet) || octet == 0));
-        };
-        // the lowest of the bits set is that of the first octet below `!`
-        let low = chunk.wrapping_sub(EACH * 0x21) & !chunk & (EACH * 0x80);
-        let passed = low.trailing_zeros() as usize / 8;
-        if low == 0 {
-            at += 8;
-            continue;
-        }
-        at += passed;
-        if at < last && (is_space(message[at]) || message[at] == 0) {
-            return at;
-        }
-        at += 1;
-    }
-    last
+    let text = message.get(at..message.len().min(at.saturating_add(max))).unwrap_or_default();
+    let holds_low = |eight: &[u8]| {
+        let word = eight.try_into().map_or(0, u64::from_le_bytes);
+        word.wrapping_sub(EACH * 0x21) & !word & (EACH * 0x80) != 0
+    };
+    let passed = text.chunks_exact(8).take_while(|eight| !holds_low(eight)).count() * 8;
+    let is_text = |octet: u8| octet > b' ' || !(is_space(octet) || octet == 0);
+    run(text, passed, max, is_text) + at
 }
 
 /// Behind a run of `min` to `max` octets of a class.

@@ -6,6 +6,8 @@
 //! Every text is UTF-8: whoever sets one has proved it. What can't be written in UTF-8 (a lone surrogate, which JSON may
 //! carry) is U+FFFD already.
 
+use crate::event_xml_scan::KeyScanner;
+
 /// The places a [`Text`] can be in; the upper two bits of its start.
 const PLACE: u32 = 0b11 << 30;
 const IN_ARENA: u32 = 0b01 << 30;
@@ -117,6 +119,8 @@ pub struct Source {
     pub warnings: Vec<&'static str>,
     /// Whether the text was cut or isn't English: the record gets the label `parse:partial`.
     pub partial: bool,
+    /// What scans of events before this one left behind; nothing a key depends on.
+    pub scanner: KeyScanner,
     /// What had to be written anew: unescaped, repaired, or never there.
     pub arena: Vec<u8>,
 }
