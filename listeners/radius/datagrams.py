@@ -1,7 +1,7 @@
 """RADIUS accounting over UDP (RFC 2866): wait until something is there, take all of it, keep it, answer it.
 
-A burst costs a system call per datagram each way and the rest per burst: the packets of one peer in it are one Frames, and one task awaits their receipts and
-sends all their answers. No datagram has an await of its own.
+A burst costs a system call per datagram each way and the rest per burst: the packets of one peer in it are normalized together, `reception.SLICE` at a time,
+and one task awaits their receipts and sends all their answers. No datagram has an await of its own.
 
 While the spool takes nothing in, a burst waits for its share of the intake, nothing more is read, and the kernel drops what comes then; so nobody is answered.
 So many bursts may await their receipts at once; that, too, stops reading.
@@ -23,7 +23,7 @@ from listeners.radius.reply_socket import ReplySocket, Way
 from pipeline.model import Transport
 
 BURST_DATAGRAMS: Final = 256
-"""So many are normalized before others get their turn: some 70 KB of them."""
+"""So many are taken before others get their turn: some 70 KB of them."""
 
 BURSTS: Final = 64
 """Of one socket that await their receipts."""
@@ -113,8 +113,8 @@ async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Re
             response = reception.reply(question)
             if response is not None:
                 await send(response, way)
-        handed = [await reception.hand(Transport.UDP, peer, group) for peer, group in burst.groups.items()]
-        answering.start_soon(answer, [one for one in handed if one is not None])
+        handed = [one for peer, group in burst.groups.items() for one in await reception.hand(Transport.UDP, peer, group)]
+        answering.start_soon(answer, handed)
         return burst.octets if burst.datagrams else NOTHING_LEFT
 
     async with trio.open_nursery() as answering:

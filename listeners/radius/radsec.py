@@ -186,10 +186,10 @@ class Conversation:
             raise broken
         return ended
 
-    async def _answer(self, replies: list[bytes], handed: Handed[None] | None) -> None:
+    async def _answer(self, replies: list[bytes], burst: list[Handed[None]]) -> None:
         if replies:
             await self._send(replies)
-        if handed is not None:
+        for handed in burst:
             answers = [response for response, _ in await self._reception.answers(handed)]
             if await self._send(answers):
                 self._reception.answered(self._client, len(answers))

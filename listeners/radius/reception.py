@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, chain
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from listeners.normalizing import KEY_OCTETS, join_batches, normalize_guarded
 from listeners.radius.clients import Client
@@ -25,6 +25,9 @@ from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Origin, Reject, Transport
 from pipeline.receipt import Receipt
+
+SLICE: Final = 32
+"""Requests that are normalized before other sockets get their turn."""
 
 Way = TypeVar("Way")
 """How an answer gets back to who asked."""
@@ -120,24 +123,27 @@ class Reception:
         self.metrics.radius_answered.labels(self.name, answer.client.name, "status").inc()
         return answer.response
 
-    async def hand(self, transport: Transport, peer: str, group: Group[Way]) -> Handed[Way] | None:
-        """Hand on what one peer sent; returns when the intake has taken it, which is how a full spool makes us silent. None where nothing is to be answered."""
-        client, now = group.client, self.clock()
-        origin = Origin(self.name, transport, peer, now, client.name)
+    async def hand(self, transport: Transport, peer: str, group: Group[Way]) -> list[Handed[Way]]:
+        """Hand on what one peer sent; returns when the intake has taken it, which is how a full spool makes us silent."""
+        origin = Origin(self.name, transport, peer, self.clock(), group.client.name)
         if group.questions:
             await self.intake.submit(Batch(b"", EMPTY, origin, group.questions, control=group.questions), keep_rejects=False)
-        if not group.accepted:
-            return None
-        packets = [accept.packet for accept in group.accepted]
-        keys = [self.retransmissions.key(source, packet, now) for source, packet in zip(group.sources, packets, strict=True)]
+        return [await self._hand(origin, group, slice(at, at + SLICE)) for at in range(0, len(group.accepted), SLICE)]
+
+    async def _hand(self, origin: Origin, group: Group[Way], part: slice) -> Handed[Way]:
+        client, now = group.client, origin.received_at_ns
+        accepted, sources, ways = group.accepted[part], group.sources[part], group.ways[part]
+        packets = [accept.packet for accept in accepted]
+        keys = [self.retransmissions.key(source, packet, now) for source, packet in zip(sources, packets, strict=True)]
         frames = Frames(b"".join(packets), _spans(packets), origin, aliases=b"".join(keys), keep=self.keep)
         batch = join_batches(normalize_guarded(partial(_normalize, self.normalize, client.vendor), frames, self.peer_log))
         if batch.rejected:
-            self.peer_log.warning("messages rejected", peer=peer, listener=self.name, transport=transport, client=client.name, rules=batch.rejected)
+            facts = {"listener": self.name, "transport": origin.transport, "client": client.name, "rules": batch.rejected}
+            self.peer_log.warning("messages rejected", peer=origin.peer, **facts)
             self._unanswered(client, "rejected", sum(batch.rejected.values()))
         receipt = await self.intake.submit(batch, keep_rejects=True)
         recorded = {batch.aliases[at : at + KEY_OCTETS] for at in range(0, len(batch.aliases), KEY_OCTETS)}
-        kept = ((accept, way) for key, accept, way in zip(keys, group.accepted, group.ways, strict=True) if key in recorded)
+        kept = ((accept, way) for key, accept, way in zip(keys, accepted, ways, strict=True) if key in recorded)
         return Handed(client, receipt, tuple(kept))
 
     async def answers(self, handed: Handed[Way]) -> Iterator[tuple[bytes, Way]]:
