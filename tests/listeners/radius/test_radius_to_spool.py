@@ -15,7 +15,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.radius_listening import NOW_NS, PATIENCE, SECRET, START, heard, nas, radius_settings, request
+from support.radius_listening import NOW_NS, PATIENCE, SECRET, START, heard, nas, radius_settings, request, silent
 
 from listeners.radius.retransmissions import STEP_NS
 from listeners.radius.serve import serve_radius
@@ -25,13 +25,14 @@ from pipeline.intake import Intake
 from pipeline.log import LogSettings, open_log
 from pipeline.metrics import Metrics
 from pipeline.rejects import Rejects
-from pipeline.spool.settings import Consumer, SpoolSettings, Start
+from pipeline.spool.settings import Consumer, OnFull, SpoolSettings, Start
 from pipeline.spool.sqlite import SqliteSpool, open_spool
 from wire.radius.attributes import Attribute
-from wire.radius.authenticators import encode_accounting_request
+from wire.radius.authenticators import encode_accounting_request, encode_status_server
 
 NORMALIZER = Normalizer()
 ARCHIVE = Consumer("archive", Start.BEGINNING)
+BLOCKING = Consumer("archive", Start.BEGINNING, quota=1, on_full=OnFull.BLOCK)
 ON = encode_accounting_request(0, [Attribute(40, (7).to_bytes(4)), Attribute(4, bytes((192, 0, 2, 1)))], SECRET)
 
 
@@ -56,10 +57,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(state: Path, *, now_ns: int = NOW_NS) -> AsyncIterator[House]:
+async def house(state: Path, *, now_ns: int = NOW_NS, consumer: Consumer = ARCHIVE) -> AsyncIterator[House]:
     """Listener, normalizer, intake and spool; whatever isn't answered at the end never will be, as if the power had gone."""
     metrics, rejects, text = Metrics(), Rejects(), StringIO()
-    spool = open_spool(state, SpoolSettings(), (ARCHIVE,), metrics, clock_ms=lambda: NOW_NS // 10**6)
+    spool = open_spool(state, SpoolSettings(), (consumer,), metrics, clock_ms=lambda: NOW_NS // 10**6)
     intake = Intake(spool, metrics, rejects)
     found = House(spool, metrics, rejects, now_ns=now_ns)
     serve = partial(
@@ -193,6 +194,25 @@ async def test_what_is_rejected_is_kept_for_explain_and_not_answered(tmp_path: P
         assert found.total("radius_unanswered") == 1
     async with house(tmp_path) as found:
         assert [reject.raw for _, reject in await found.spool.rejects(10)] == [bad]
+
+
+async def test_while_a_destination_blocks_the_spool_nobody_is_answered_and_nothing_is_lost(tmp_path: Path) -> None:
+    async with house(tmp_path, consumer=BLOCKING) as found:
+        with nas(found.address) as client, nas(found.address) as other:
+            await client.send(request(1))
+            assert (await heard(client))[1] == 1
+            await until(lambda: found.spool.blockade is not None)
+            await client.send(request(2))
+            await client.send(request(2))
+            await other.send(encode_status_server(3, bytes(range(16)), SECRET))
+            await until(lambda: found.total("radius_unanswered") == 1)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert (silent(client), silent(other)) == (True, True)
+            row = await found.spool.read("archive")
+            assert row is not None
+            found.spool.advance("archive", row.end, b"")
+            assert [(await heard(client))[1] for _ in range(2)] == [2, 2]
+        assert (found.total("normalized"), found.total("duplicate"), found.total("control")) == (2, 1, 1)
 
 
 async def test_retransmissions_of_a_request_in_flight_wait_with_it_and_are_answered_with_it(tmp_path: Path) -> None:
