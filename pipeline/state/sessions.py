@@ -125,11 +125,9 @@ class Sessions:
         draft = _Draft(self, self._next_number, now_ms)
         for change in changes:
             draft.hear(change)
-        for nas, restarts in draft.restarts.items():
-            for number in self._of_nas.get(nas, ()):
-                if number not in draft.saved:
-                    session = self._sure(number)
-                    draft.keep(session.ended_by(restarts), session)
+        untold = [self._sure(number) for nas in draft.restarts for number in self._of_nas.get(nas, ()) if number not in draft.saved]
+        for session in (*untold, *draft.saved.values()):
+            draft.keep(session.ended_by(draft.restarts.get(session.nas, ())), session)
         saved = draft.saved
         silent = self._aged(self._open, saved, lambda session: now_ms - session.heard_at_ms > self._idle_ms)
         gone = self._aged(self._closed, saved, lambda session: now_ms - session.heard_at_ms > self._keep_ms + (self._idle_ms if session.is_open else 0))
