@@ -22,7 +22,7 @@ import trio
 
 from forwarders.destination import Delivered, Destination
 from forwarders.settings import RetrySettings
-from pipeline.errors import DeliveryError, SpoolError
+from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.log import Log
 from pipeline.metrics import Metrics
 from pipeline.spool.row import Row, Wants
@@ -143,7 +143,7 @@ class Delivery:
                     await self._reopen()
                 return await self._destination.deliver(piece)
         except trio.TooSlowError:
-            raise DeliveryError("timeout", retriable=True, detail=f"no answer within {self._retry.timeout:g} s") from None
+            raise DeliveryError("timeout", Fault.RETRY, detail=f"no answer within {self._retry.timeout:g} s") from None
 
     async def _reopen(self) -> None:
         self._open = True
@@ -153,7 +153,7 @@ class Delivery:
             try:
                 await self._spool.flush()
             except SpoolError as error:
-                raise DeliveryError("spool", retriable=True, detail=str(error)) from error
+                raise DeliveryError("spool", Fault.RETRY, detail=str(error)) from error
 
     async def _after(self, error: DeliveryError, piece: Row) -> tuple[Row, ...]:
         """What a failed attempt leaves to be tried."""
@@ -164,7 +164,7 @@ class Delivery:
         if error.taken > 0:
             taken, piece = piece.split(error.taken)
             self._took(taken, Delivered(self._state))
-        if error.retriable:
+        if error.fault in (Fault.RETRY, Fault.DENIED):
             await self._pause(error)
             return () if self._spool.dropped(self._name, piece) else (piece,)
         if len(piece) > 1:
@@ -173,7 +173,7 @@ class Delivery:
 
     async def _park(self, error: DeliveryError, piece: Row) -> tuple[Row, ...]:
         if not self._spool.park(self._name, piece, error):
-            await self._pause(DeliveryError(DEAD_LETTERS_FULL, retriable=True, detail=str(error)))
+            await self._pause(DeliveryError(DEAD_LETTERS_FULL, Fault.RETRY, detail=str(error)))
             return () if self._spool.dropped(self._name, piece) else (piece,)
         self._log.warning("record parked", uid=next(piece.entries()).uid.hex(), reason=error.reason, detail=error.detail)
         self._spool.advance(self._name, piece.end, self._state)

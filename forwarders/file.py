@@ -24,9 +24,9 @@ from typing import Final
 
 import trio
 
-from forwarders.destination import Delivered
+from forwarders.destination import Delivered, Limits
 from forwarders.settings import FileSettings
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.spool.row import Row
 
 STATE: Final = struct.Struct("<QQQ")  # device, inode, offset
@@ -42,6 +42,8 @@ class FileDestination:
     Args:
         settings: path, rotation.
     """
+
+    limits: Final = Limits()
 
     def __init__(self, settings: FileSettings) -> None:
         self._file = RotatingFile(settings.path, settings.rotate_bytes, settings.keep)
@@ -129,7 +131,7 @@ class RotatingFile:
         descriptor = os.open(self._path, LIVE_FLAGS, LIVE_MODE)
         self._descriptor = descriptor
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DeliveryError("not-a-file", retriable=True, detail=str(self._path))
+            raise DeliveryError("not-a-file", Fault.RETRY, detail=str(self._path))
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._sync_folder()
         return descriptor
@@ -143,9 +145,9 @@ class RotatingFile:
         except FileNotFoundError:
             live = None
         if live is None or _identity(live) != _identity(mine):
-            raise DeliveryError("file-moved", retriable=True, detail=f"{self._path} was moved or deleted; a new one is begun")
+            raise DeliveryError("file-moved", Fault.RETRY, detail=f"{self._path} was moved or deleted; a new one is begun")
         if mine.st_size != self._offset:
-            raise DeliveryError("file-changed", retriable=True, detail=f"{self._path} was written to or truncated; going on at its end")
+            raise DeliveryError("file-changed", Fault.RETRY, detail=f"{self._path} was written to or truncated; going on at its end")
         return self._descriptor
 
     def _rotate(self) -> int:
@@ -204,4 +206,4 @@ def _end_line(descriptor: int) -> None:
 
 def _translated(error: OSError) -> DeliveryError:
     reason = "locked" if isinstance(error, BlockingIOError) else REASONS.get(error.errno or 0, "write")
-    return DeliveryError(reason, retriable=True, detail=f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+    return DeliveryError(reason, Fault.RETRY, detail=f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))

@@ -21,11 +21,11 @@ from typing import Final
 
 import trio
 
-from forwarders.destination import Delivered
+from forwarders.destination import Delivered, Limits
 from forwarders.relay_exchange import IDENTIFIERS, Original, RelayExchange
 from forwarders.settings import RelaySettings
 from forwarders.transports import connect_datagrams, delivery_errors
-from pipeline.errors import DeliveryError, SpoolError
+from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.metrics import Metrics
 from pipeline.spool.row import Row
 from wire.radius.packet import MAX_LENGTH
@@ -44,6 +44,8 @@ class Relay:
         originals: gives the packets of a row, `b""` for a record without.
         random: from 0.0 to 1.0, for retransmission.
     """
+
+    limits: Final = Limits()
 
     def __init__(
         self,
@@ -64,7 +66,7 @@ class Relay:
         """Begin at a port of its own, where no answer of an earlier attempt arrives.
 
         Raises:
-            DeliveryError: retriable.
+            DeliveryError: RETRY.
         """
         await self.close()
         self._socket = await connect_datagrams(self._settings.address[1])
@@ -74,12 +76,12 @@ class Relay:
         """Pass on every packet of a row, and wait for all answers. There is no state.
 
         Raises:
-            DeliveryError: retriable; `taken` counts the records from the first on that were answered or have nothing to pass on.
+            DeliveryError: RETRY; `taken` counts the records from the first on that were answered or have nothing to pass on.
         """
         try:
             found = await self._originals(row)
         except SpoolError as error:
-            raise DeliveryError("spool", retriable=True, detail=str(error)) from error
+            raise DeliveryError("spool", Fault.RETRY, detail=str(error)) from error
         places = [place for place, packet in enumerate(found) if packet]
         now = trio.current_time()
         exchange = RelayExchange(
@@ -95,7 +97,7 @@ class Relay:
             await self._run(exchange)
         except DeliveryError as error:
             taken = places[exchange.answered] if exchange.answered < len(places) else len(found)
-            raise DeliveryError(error.reason, retriable=True, detail=error.detail, taken=taken) from error
+            raise DeliveryError(error.reason, Fault.RETRY, detail=error.detail, taken=taken) from error
         finally:
             self._count(exchange)
         unfit = exchange.unfit + Counter({NO_ORIGINAL: len(found) - len(places)})
@@ -123,11 +125,11 @@ class Relay:
     def _failure(self, exchange: RelayExchange) -> DeliveryError:
         address = self._settings.address[1]
         if not exchange.waiting:
-            return DeliveryError("slow", retriable=True, detail=f"{address} answered {exchange.answered} packets in {self._half:.0f} s")
+            return DeliveryError("slow", Fault.RETRY, detail=f"{address} answered {exchange.answered} packets in {self._half:.0f} s")
         if exchange.refused:
             rule, count = exchange.refused.most_common(1)[0]
-            return DeliveryError("refused-answers", retriable=True, detail=f"{count} of {address}: {rule}; is the secret the same on both sides?")
-        return DeliveryError("unanswered", retriable=True, detail=f"{address} is silent; does it know us and our secret?")
+            return DeliveryError("refused-answers", Fault.RETRY, detail=f"{count} of {address}: {rule}; is the secret the same on both sides?")
+        return DeliveryError("unanswered", Fault.RETRY, detail=f"{address} is silent; does it know us and our secret?")
 
     def _count(self, exchange: RelayExchange) -> None:
         name = self._settings.name

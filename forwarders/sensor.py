@@ -21,11 +21,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from forwarders.destination import Delivered
+from forwarders.destination import Delivered, Limits
 from forwarders.encoders.windows_event import restore
 from forwarders.settings import SensorLayout, SensorSettings, SensorTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.index import Entry
 from pipeline.metrics import Metrics
 from pipeline.spool.row import Row
@@ -65,6 +65,8 @@ class Sensor:
         sender: how messages leave; by the settings' address unless given.
     """
 
+    limits: Final = Limits()
+
     def __init__(self, settings: SensorSettings, metrics: Metrics, *, clock: Callable[[], int], hostname: str, sender: Sender | None = None) -> None:
         transport, address = settings.address
         self._name: Final = settings.name
@@ -79,7 +81,7 @@ class Sensor:
         """Connect.
 
         Raises:
-            DeliveryError: retriable.
+            DeliveryError: RETRY.
         """
         await self._sender.connect()
 
@@ -87,7 +89,7 @@ class Sensor:
         """Send every record that the layout carries; the others are skipped. There is no state.
 
         Raises:
-            DeliveryError: retriable, and what was sent before is sent again with the same record IDs; `unreadable-record`, which isn't.
+            DeliveryError: RETRY, and what was sent before is sent again with the same record IDs; `unreadable-record`, which is REFUSED.
         """
         skipped: Counter[str] = Counter()
         messages: list[bytes] = []
@@ -125,7 +127,7 @@ class Sensor:
         try:
             return restore(record)
         except ValueError as error:
-            raise DeliveryError("unreadable-record", retriable=False, detail=str(error)[:200]) from error
+            raise DeliveryError("unreadable-record", Fault.REFUSED, detail=str(error)[:200]) from error
 
     def _encode(self, event: WindowsEvent) -> bytes:
         payload = self._layout.encode_event(event)

@@ -12,8 +12,8 @@ from typing import Final
 
 import trio
 
-from forwarders.destination import Delivered
-from pipeline.errors import DeliveryError
+from forwarders.destination import Delivered, Limits
+from pipeline.errors import DeliveryError, Fault
 from pipeline.spool.row import Row
 
 STDOUT: Final = 1
@@ -25,6 +25,8 @@ class StdoutDestination:
     Args:
         descriptor: a pipe, terminal or file.
     """
+
+    limits: Final = Limits()
 
     def __init__(self, descriptor: int = STDOUT) -> None:
         self._descriptor = descriptor
@@ -43,7 +45,7 @@ class StdoutDestination:
                 at += os.write(self._descriptor, lines[at : at + select.PIPE_BUF])
         except OSError as error:
             whole = lines.count(b"\n", 0, at) + (at > 0 and lines[at - 1] != ord("\n"))
-            raise DeliveryError("write", retriable=True, detail=error.strerror or str(error), taken=max(0, whole - begun)) from error
+            raise DeliveryError("write", Fault.RETRY, detail=error.strerror or str(error), taken=max(0, whole - begun)) from error
         finally:
             self._rest = lines[at : lines.find(b"\n", at) + 1] if at and lines[at - 1] != ord("\n") else b""
         return Delivered()

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import trio
 
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.settings import SocketAddress
 
 MAX_DATAGRAM_OCTETS: Final = 65_507
@@ -42,14 +42,14 @@ class Sender(Protocol):
         """Get ready, whatever was before.
 
         Raises:
-            DeliveryError: retriable; `unknown-host`, `refused`, `unreachable`.
+            DeliveryError: RETRY; `unknown-host`, `refused`, `unreachable`.
         """
 
     async def send(self, messages: Sequence[bytes]) -> None:
         """Send all of them, in order.
 
         Raises:
-            DeliveryError: retriable; the reasons of `connect`, and `reset`. Any of the messages may have arrived.
+            DeliveryError: RETRY; the reasons of `connect`, and `reset`. Any of the messages may have arrived.
         """
 
     async def close(self) -> None:
@@ -60,7 +60,7 @@ async def connect_datagrams(address: SocketAddress) -> trio.socket.SocketType:
     """A UDP socket that sends to one address and hears nobody else; over IPv4 where there is a choice.
 
     Raises:
-        DeliveryError: retriable; `unknown-host`, `unreachable`.
+        DeliveryError: RETRY; `unknown-host`, `unreachable`.
     """
     with delivery_errors(address):
         found = await trio.socket.getaddrinfo(address.host, address.port, type=trio.socket.SOCK_DGRAM)
@@ -179,10 +179,10 @@ def delivery_errors(address: SocketAddress) -> Iterator[None]:
     try:
         yield
     except trio.socket.gaierror as error:
-        raise DeliveryError("unknown-host", retriable=True, detail=f"{address.host}: {error.strerror}") from error
+        raise DeliveryError("unknown-host", Fault.RETRY, detail=f"{address.host}: {error.strerror}") from error
     except ConnectionRefusedError as error:
-        raise DeliveryError("refused", retriable=True, detail=str(address)) from error
+        raise DeliveryError("refused", Fault.RETRY, detail=str(address)) from error
     except (ConnectionError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise DeliveryError("reset", retriable=True, detail=str(address)) from error
+        raise DeliveryError("reset", Fault.RETRY, detail=str(address)) from error
     except OSError as error:
-        raise DeliveryError("unreachable", retriable=True, detail=f"{address}: {error}") from error
+        raise DeliveryError("unreachable", Fault.RETRY, detail=f"{address}: {error}") from error

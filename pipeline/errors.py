@@ -7,7 +7,7 @@
         MessageError             ... and this one message is rejected
       PeerError                the sender: who it is isn't allowed to do this
       SpoolError               the disk: the spool can't be opened, read or written
-      DeliveryError            the destination: `retriable` or not
+      DeliveryError            the destination: whose fault it is decides what follows
 
 An error carries facts, not prose; its sentence is made here, in one place. Peer input raises nothing but WireError.
 """
@@ -15,6 +15,7 @@ An error carries facts, not prose; its sentence is made here, in one place. Peer
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 
 class GatewayError(Exception):
@@ -90,19 +91,36 @@ class SpoolError(GatewayError):
         self.what, self.why, self.fix = what, why, fix
 
 
+class Fault(StrEnum):
+    """Why a delivery failed, as far as it decides what to do next."""
+
+    RETRY = "retry"
+    """Nobody's: the same may be taken later."""
+
+    REFUSED = "refused"
+    """A record's: one of them is refused, and will be however often it is sent."""
+
+    TOO_LARGE = "too-large"
+    """Their number's: fewer at once may be taken. Of a single record it is the record's."""
+
+    DENIED = "denied"
+    """The configuration's: a key that isn't taken, a table that isn't there. Nothing will be taken until the operator acts."""
+
+
 class DeliveryError(GatewayError):
     """A destination didn't take what a forwarder sent.
 
     Args:
         reason: stable, low-cardinality name, also the counter's label.
-        retriable: whether sending the same again may succeed.
-        detail: what the destination or the system said, shortened.
+        fault: whose it is.
+        detail: what the destination or the system said, shortened; never a secret.
         taken: how many of the records, from the first on, it surely took before.
+        retry_after: seconds after which the destination asks to be tried again, as it said them: nobody need obey.
     """
 
-    def __init__(self, reason: str, *, retriable: bool, detail: str = "", taken: int = 0) -> None:
+    def __init__(self, reason: str, fault: Fault, *, detail: str = "", taken: int = 0, retry_after: float | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.retriable, self.detail, self.taken = reason, retriable, detail, taken
+        self.reason, self.fault, self.detail, self.taken, self.retry_after = reason, fault, detail, taken, retry_after
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

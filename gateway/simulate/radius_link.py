@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import trio
 
-from pipeline.errors import ConfigError, DeliveryError, FramingError
+from pipeline.errors import ConfigError, DeliveryError, Fault, FramingError
 from wire.radius.packet import MAX_LENGTH, scan_packets
 
 ACCOUNTING_PORT: Final = 1813  # RFC 2866 section 3
@@ -122,7 +122,7 @@ class StreamLink:
         try:
             await self._stream.send_all(b"".join(packets))
         except trio.BrokenResourceError as error:
-            raise DeliveryError("connection-lost", retriable=True, detail=str(error.__cause__ or error)) from error
+            raise DeliveryError("connection-lost", Fault.RETRY, detail=str(error.__cause__ or error)) from error
 
     async def receive(self) -> Sequence[bytes]:
         """The whole packets that came."""
@@ -130,14 +130,14 @@ class StreamLink:
             try:
                 read = await self._stream.receive_some(READ)
             except trio.BrokenResourceError as error:
-                raise DeliveryError("connection-lost", retriable=True, detail=str(error.__cause__ or error)) from error
+                raise DeliveryError("connection-lost", Fault.RETRY, detail=str(error.__cause__ or error)) from error
             if not read:
-                raise DeliveryError("connection-closed", retriable=True, detail="the server closed the connection")
+                raise DeliveryError("connection-closed", Fault.RETRY, detail="the server closed the connection")
             self._buffer += read
             try:
                 spans, rest = scan_packets(self._buffer)
             except FramingError as error:
-                raise DeliveryError(error.rule, retriable=True, detail="the server sent no RADIUS") from error
+                raise DeliveryError(error.rule, Fault.RETRY, detail="the server sent no RADIUS") from error
             packets = [self._buffer[start:end] for start, end in spans]
             self._buffer = self._buffer[rest:]
             if packets:
@@ -168,7 +168,7 @@ async def _open_datagrams(server: Server, source: str | None) -> socket.socket:
     try:
         family, kind, protocol, _, address = (await trio.socket.getaddrinfo(server.host, server.port, type=socket.SOCK_DGRAM))[0]
     except OSError as error:
-        raise DeliveryError("unknown-host", retriable=True, detail=f"{server}: {_say(error)}") from error
+        raise DeliveryError("unknown-host", Fault.RETRY, detail=f"{server}: {_say(error)}") from error
     connected = socket.socket(family, kind, protocol)
     try:
         connected.setblocking(False)
@@ -179,7 +179,7 @@ async def _open_datagrams(server: Server, source: str | None) -> socket.socket:
         connected.connect(address)  # of a datagram socket: says where to, and returns at once
     except OSError as error:
         connected.close()
-        raise DeliveryError("connect", retriable=False, detail=f"{server}: {_say(error)}") from error
+        raise DeliveryError("connect", Fault.REFUSED, detail=f"{server}: {_say(error)}") from error
     return connected
 
 
@@ -188,15 +188,15 @@ async def _connect(server: Server, tls: ssl.SSLContext, source: str | None) -> A
     try:
         stream = await trio.open_tcp_stream(server.host, server.port, local_address=source)
     except socket.gaierror as error:
-        raise DeliveryError("unknown-host", retriable=True, detail=f"{server}: {_say(error)}") from error
+        raise DeliveryError("unknown-host", Fault.RETRY, detail=f"{server}: {_say(error)}") from error
     except OSError as error:
-        raise DeliveryError("connect", retriable=True, detail=f"{server}: {_say(error)}") from error
+        raise DeliveryError("connect", Fault.RETRY, detail=f"{server}: {_say(error)}") from error
     encrypted = trio.SSLStream(stream, tls, server_hostname=server.host)
     try:
         try:
             await encrypted.do_handshake()
         except (trio.BrokenResourceError, ssl.SSLError) as error:
-            raise DeliveryError("tls-handshake", retriable=True, detail=f"{server}: {error.__cause__ or error}") from error
+            raise DeliveryError("tls-handshake", Fault.RETRY, detail=f"{server}: {error.__cause__ or error}") from error
         yield encrypted
         with trio.move_on_after(CLOSE_DEADLINE_S), suppress(trio.BrokenResourceError):
             await encrypted.unwrap()

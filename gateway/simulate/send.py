@@ -18,7 +18,7 @@ from typing import Final, Protocol
 import trio
 
 from gateway.simulate.target import Target
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.model import Transport
 
 MAX_DATAGRAM: Final = 65_507  # RFC 768 over RFC 791: 65,535 less both headers
@@ -134,7 +134,7 @@ async def _connect_stream(target: Target) -> AsyncIterator[trio.SocketStream]:
     except socket.gaierror as error:
         raise _unknown(target, error) from error
     except OSError as error:
-        raise DeliveryError("connect", retriable=True, detail=f"{target}: {_say(error)}") from error
+        raise DeliveryError("connect", Fault.RETRY, detail=f"{target}: {_say(error)}") from error
     try:
         yield stream
         with trio.move_on_after(CLOSE_DEADLINE_S), suppress(trio.BrokenResourceError):
@@ -150,16 +150,16 @@ async def _handshake(stream: trio.SocketStream, target: Target, tls: ssl.SSLCont
     try:
         await encrypted.do_handshake()
     except (trio.BrokenResourceError, ssl.SSLError) as error:
-        raise DeliveryError("tls-handshake", retriable=False, detail=f"{target}: {error.__cause__ or error}") from error
+        raise DeliveryError("tls-handshake", Fault.REFUSED, detail=f"{target}: {error.__cause__ or error}") from error
     return encrypted
 
 
 def _unknown(target: Target, error: OSError) -> DeliveryError:
-    return DeliveryError("unknown-host", retriable=True, detail=f"{target}: {_say(error)}")
+    return DeliveryError("unknown-host", Fault.RETRY, detail=f"{target}: {_say(error)}")
 
 
 def _lost(error: BaseException) -> DeliveryError:
-    return DeliveryError("refused" if isinstance(error, OSError) and error.errno in UNREACHABLE else "connection-lost", retriable=True, detail=_say(error))
+    return DeliveryError("refused" if isinstance(error, OSError) and error.errno in UNREACHABLE else "connection-lost", Fault.RETRY, detail=_say(error))
 
 
 def _say(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from gateway.simulate.events import generate_events
 from gateway.simulate.messages import Header, Message, encode_messages
 from gateway.simulate.send import Sender, open_sender
 from gateway.simulate.target import Target
-from pipeline.errors import ConfigError, DeliveryError
+from pipeline.errors import ConfigError, DeliveryError, Fault
 from pipeline.model import Transport
 from wire.event import WindowsEvent
 from wire.layouts.layout import Layout
@@ -187,7 +187,7 @@ class Flow:
         with trio.move_on_after(STALL_S) as patience:
             await self._sender.send(list(compress(octets, fits)))
         if patience.cancelled_caught:
-            raise DeliveryError("stalled", retriable=True, detail=f"the receiver took nothing for {STALL_S:.0f} s")
+            raise DeliveryError("stalled", Fault.RETRY, detail=f"the receiver took nothing for {STALL_S:.0f} s")
         self._octets += sum(map(len, compress(octets, fits)))
         self._oversize += fits.count(False)
         self._by_event_id.update(message.event_id for message in compress(batch, fits))

@@ -15,7 +15,7 @@ import trio
 
 from gateway.authority import Authority
 from gateway.simulate.wef_connection import Proof
-from pipeline.errors import ConfigError, DeliveryError
+from pipeline.errors import ConfigError, DeliveryError, Fault
 
 
 def make_context(ca: Path | None, *, insecure: bool = False) -> ssl.SSLContext:
@@ -73,7 +73,7 @@ class CertificateWay:
         try:
             await encrypted.do_handshake()
         except (trio.BrokenResourceError, ssl.SSLError) as error:
-            raise DeliveryError("tls-handshake", retriable=True, detail=str(error.__cause__ or error)) from error
+            raise DeliveryError("tls-handshake", Fault.RETRY, detail=str(error.__cause__ or error)) from error
         return encrypted
 
     async def proof(self, host: str, /) -> Proof:  # noqa: ARG002 - the handshake proved it

@@ -21,12 +21,13 @@ import trio
 
 import kernel
 from listeners.wef.settings import Url
-from pipeline.errors import DeliveryError, MessageError
+from pipeline.errors import DeliveryError, Fault, MessageError
 from wire.multipart_encrypted import SOAP_UTF_16
 from wire.soap_encoding import decode_body, encode_body
 from wire.wef.encoding import encode_request
 from wire.wef.messages import Request
-from wire.wef.responses import Ack, EnumerateResponse, Fault, parse_response
+from wire.wef.responses import Ack, EnumerateResponse, parse_response
+from wire.wef.responses import Fault as SoapFault
 
 SLDC: Final = ("Content-Encoding", "SLDC")
 USER_AGENT: Final = "Microsoft WinRM Client"
@@ -100,7 +101,7 @@ class Connection:
             status, fields, _ = await self._exchange(b"", SOAP_UTF_16, (("Authorization", token),))
             answer = fields.get("www-authenticate", "")
         if status != OK:
-            raise DeliveryError(f"status-{status}", retriable=True, detail=f"not authenticated: {answer}")
+            raise DeliveryError(f"status-{status}", Fault.RETRY, detail=f"not authenticated: {answer}")
 
     async def ask(self, request: Request, *, compress: bool = False) -> EnumerateResponse | Ack | None:
         """Send a message and read its answer: None for an empty one.
@@ -112,18 +113,18 @@ class Connection:
         body, content_type = self._proof.seal(kernel.sldc_encode(octets) if compress else octets, SOAP_UTF_16)
         status, fields, content = await self._exchange(body, content_type, (SLDC,) if compress else ())
         if status not in (OK, NO_CONTENT):
-            raise DeliveryError(f"status-{status}", retriable=True, detail=fields.get("www-authenticate", ""))
+            raise DeliveryError(f"status-{status}", Fault.RETRY, detail=fields.get("www-authenticate", ""))
         if not content:
             return None
         try:
             clear = self._proof.unseal(content, fields.get("content-type", ""))
             answer = parse_response(decode_body(clear).text)
         except MessageError as error:
-            raise DeliveryError("not-an-answer", retriable=True, detail=str(error)) from error
-        if isinstance(answer, Fault):
-            raise DeliveryError(f"fault-{answer.subcode}", retriable=True, detail=answer.reason[:200])
+            raise DeliveryError("not-an-answer", Fault.RETRY, detail=str(error)) from error
+        if isinstance(answer, SoapFault):
+            raise DeliveryError(f"fault-{answer.subcode}", Fault.RETRY, detail=answer.reason[:200])
         if answer.relates_to != request.message_id:
-            raise DeliveryError("not-an-answer", retriable=True, detail=f"it relates to {answer.relates_to[:80]}")
+            raise DeliveryError("not-an-answer", Fault.RETRY, detail=f"it relates to {answer.relates_to[:80]}")
         return answer
 
     async def _exchange(self, body: bytes, content_type: str, fields: tuple[tuple[str, str], ...]) -> tuple[int, dict[str, str], bytes]:
@@ -146,13 +147,13 @@ class Connection:
             if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
                 self._http.start_next_cycle()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise DeliveryError("connection-lost", retriable=True, detail=str(error.__cause__ or error)) from error
+            raise DeliveryError("connection-lost", Fault.RETRY, detail=str(error.__cause__ or error)) from error
         except trio.TooSlowError as error:
-            raise DeliveryError("no-answer", retriable=True, detail=f"none within {ANSWER_S:.0f} s") from error
+            raise DeliveryError("no-answer", Fault.RETRY, detail=f"none within {ANSWER_S:.0f} s") from error
         except h11.LocalProtocolError as error:
-            raise DeliveryError("connection-closed", retriable=True, detail="by the last answer") from error
+            raise DeliveryError("connection-closed", Fault.RETRY, detail="by the last answer") from error
         except h11.RemoteProtocolError as error:
-            raise DeliveryError("connection-lost" if self._ended else "not-http", retriable=True, detail=str(error)) from error
+            raise DeliveryError("connection-lost" if self._ended else "not-http", Fault.RETRY, detail=str(error)) from error
         return status, answered, content
 
     async def _answer(self) -> tuple[int, dict[str, str], bytes]:
@@ -163,7 +164,7 @@ class Connection:
                 data = await self._stream.receive_some(READ)
                 self._ended = not data
                 if self._ended and self._http.their_state is h11.SEND_RESPONSE:
-                    raise DeliveryError("connection-lost", retriable=True, detail="closed without an answer")
+                    raise DeliveryError("connection-lost", Fault.RETRY, detail="closed without an answer")
                 self._http.receive_data(bytes(data))
             elif isinstance(event, h11.Response):
                 status = event.status_code
@@ -171,7 +172,7 @@ class Connection:
             elif isinstance(event, h11.Data):
                 content += event.data
                 if len(content) > MAX_ANSWER:
-                    raise DeliveryError("answer-too-large", retriable=False, detail=f"more than {MAX_ANSWER} octets")
+                    raise DeliveryError("answer-too-large", Fault.REFUSED, detail=f"more than {MAX_ANSWER} octets")
             elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
                 return status, fields, bytes(content)
 
@@ -193,7 +194,7 @@ async def connect(url: Url, way: Way, address: tuple[str, int] | None = None) ->
         with trio.fail_after(CONNECT_S):
             stream = await trio.open_tcp_stream(host, port)
     except (OSError, trio.TooSlowError) as error:
-        raise DeliveryError("connect", retriable=True, detail=f"{url.base}: {error}") from error
+        raise DeliveryError("connect", Fault.RETRY, detail=f"{url.base}: {error}") from error
     secured: trio.abc.Stream = stream
     try:
         with trio.fail_after(CONNECT_S):
@@ -204,6 +205,6 @@ async def connect(url: Url, way: Way, address: tuple[str, int] | None = None) ->
         with trio.move_on_after(1):
             await secured.aclose()
     except trio.TooSlowError as error:
-        raise DeliveryError("no-answer", retriable=True, detail="none to the TLS handshake") from error
+        raise DeliveryError("no-answer", Fault.RETRY, detail="none to the TLS handshake") from error
     finally:
         await trio.aclose_forcefully(stream)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from gateway.simulate.wef_connection import Proof
-from pipeline.errors import ConfigError, DeliveryError, MessageError
+from pipeline.errors import ConfigError, DeliveryError, Fault, MessageError
 from wire.multipart_encrypted import Protocol, Sealed, encode_content_type, encode_sealed, parse_sealed
 
 if TYPE_CHECKING:  # the extra may be missing
@@ -66,7 +66,7 @@ class KerberosWay:
         try:
             return _Context(self._client(self._credential, hostname=host, service=self._service, protocol="kerberos", context_req=self._flags), SpnegoError)
         except SpnegoError as error:
-            raise DeliveryError("no-credentials", retriable=True, detail=str(error)[:200]) from error
+            raise DeliveryError("no-credentials", Fault.RETRY, detail=str(error)[:200]) from error
 
 
 class _Context:
@@ -82,10 +82,10 @@ class _Context:
         try:
             token = base64.b64decode(text, validate=True) if answer is not None else None
             if answer is not None and (not token or scheme.lower() != SCHEME.lower()):
-                raise DeliveryError("not-authenticated", retriable=True, detail=f"the collector answered {answer[:80]!r}")
+                raise DeliveryError("not-authenticated", Fault.RETRY, detail=f"the collector answered {answer[:80]!r}")
             out = await trio.to_thread.run_sync(self._context.step, token)
         except (self._failure, binascii.Error) as error:
-            raise DeliveryError("not-authenticated", retriable=True, detail=str(error)[:200]) from error
+            raise DeliveryError("not-authenticated", Fault.RETRY, detail=str(error)[:200]) from error
         return f"{SCHEME} {base64.b64encode(out).decode()}" if out else None
 
     def seal(self, octets: bytes, content_type: str) -> tuple[bytes, str]:

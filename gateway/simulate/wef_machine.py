@@ -23,7 +23,7 @@ from gateway.simulate.wef_log import EventLog
 from gateway.simulate.wef_manager import Manager
 from gateway.simulate.wef_tally import Account
 from listeners.wef.settings import Url, parse_url
-from pipeline.errors import DeliveryError, MessageError
+from pipeline.errors import DeliveryError, Fault, MessageError
 from wire.wef.messages import End, Enumerate, SubscriptionEnd
 from wire.wef.namespaces import ANONYMOUS
 from wire.wef.responses import Ack, EnumerateResponse
@@ -141,7 +141,7 @@ class Machine:
         if self._running:
             self.subscribed.set()
         elif not self.subscribed.is_set() and not self._habits.patient:
-            raise DeliveryError("no-subscription", retriable=True, detail=f"{self._manager.url} has none that {self.name} could deliver to")
+            raise DeliveryError("no-subscription", Fault.RETRY, detail=f"{self._manager.url} has none that {self.name} could deliver to")
 
     async def _enumerate(self) -> EnumerateResponse:
         """Ask for the subscriptions, and end the operation."""
@@ -161,7 +161,7 @@ class Machine:
                 )
             )
             if not isinstance(answer, EnumerateResponse):
-                raise DeliveryError("not-an-answer", retriable=True, detail="to an Enumerate")
+                raise DeliveryError("not-an-answer", Fault.RETRY, detail="to an Enumerate")
             await self._end(connection, operation)
             return answer
 
@@ -230,7 +230,7 @@ class Machine:
             answer = await connection.ask(step.request, compress=delivery.offer.subscription.compressed)
             ending = isinstance(step.request, SubscriptionEnd)
             if not isinstance(answer, Ack) and not (ending and answer is None):
-                raise DeliveryError("not-an-answer", retriable=True, detail="to a delivery")
+                raise DeliveryError("not-an-answer", Fault.RETRY, detail="to a delivery")
             delivery.acknowledged(trio.current_time())
             self._account.by_event_id.update(logged.event_id for _, logged in step.events)
             self._on_ack(self, step)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import pytest
 import structlog
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 from support.batches import batch_of, name_of, spool_in, submissions
 
 from forwarders.delivery import Delivery
-from forwarders.destination import Delivered, Destination
+from forwarders.destination import Delivered, Destination, Limits
 from forwarders.settings import RetrySettings
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.index import Entry
 from pipeline.metrics import Metrics
 from pipeline.spool.row import Row
@@ -36,6 +37,8 @@ class Script:
     script:  per attempt, how many records it takes before it fails, and whether that may pass; None takes all.
     """
 
+    limits: ClassVar = Limits()
+
     script: list[tuple[int, bool] | None] = field(default_factory=list)
     poison: frozenset[int] = frozenset()
     taken: list[int] = field(default_factory=list)
@@ -50,11 +53,11 @@ class Script:
         await trio.lowlevel.checkpoint()
         names = [name_of(text) for text in row.texts()]
         if self.poison.intersection(names):
-            raise DeliveryError("bad-record", retriable=False, detail="as scripted")
+            raise DeliveryError("bad-record", Fault.REFUSED, detail="as scripted")
         step = self.script.pop(0) if self.script else None
         if step is not None and step[0] < len(names):
             self.taken += names[: step[0]]
-            raise DeliveryError("down", retriable=step[1], taken=step[0])
+            raise DeliveryError("down", Fault.RETRY if step[1] else Fault.REFUSED, taken=step[0])
         self.taken += names
         return Delivered(b"%d" % len(self.taken))
 
@@ -132,7 +135,7 @@ async def test_pauses_double_up_to_the_limit(tmp_path: Path, autojump_clock: tri
         async def deliver(self, row: Row) -> Delivered:
             times.append(trio.current_time())
             if len(times) < 7:
-                raise DeliveryError("down", retriable=True)
+                raise DeliveryError("down", Fault.RETRY)
             return await super().deliver(row)
 
     await delivered(Down(), [[1]], tmp_path)
@@ -267,7 +270,7 @@ class Closed(Script):
     async def open(self, state: bytes) -> bytes | None:
         await super().open(state)
         if len(self.opened) == 1:
-            raise DeliveryError("permission", retriable=True, detail="as scripted")
+            raise DeliveryError("permission", Fault.RETRY, detail="as scripted")
         return None
 
 

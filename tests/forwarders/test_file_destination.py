@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarders.file import RotatingFile
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 
 
 def opened(path: Path, state: bytes = b"", *, rotate: int = 1 << 30, keep: int | None = None) -> tuple[RotatingFile, bytes]:
@@ -104,7 +104,7 @@ def test_other_peoples_hands(tmp_path: Path, hand: str) -> None:
             path.write_bytes(path.read_bytes() + b"somebody else\n")
     with pytest.raises(DeliveryError) as caught:
         file.append(lines(2))
-    assert caught.value.retriable
+    assert caught.value.fault is Fault.RETRY
     file.close()
     state = file.open(state)
     file.append(lines(2))
@@ -158,5 +158,5 @@ def test_what_is_no_file_is_refused_and_may_be_put_right(tmp_path: Path, what: s
                 os.mkfifo(path)
     with pytest.raises(DeliveryError) as caught:
         opened(path)
-    assert caught.value.retriable
+    assert caught.value.fault is Fault.RETRY
     assert what == "parent" or (tmp_path / "target").read_bytes() == b"keep"

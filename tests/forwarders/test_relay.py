@@ -19,7 +19,7 @@ from forwarders.destination import Delivered
 from forwarders.relay import Relay
 from forwarders.relay_exchange import Original, check_answer, encode_relayed
 from forwarders.settings import RelaySettings
-from pipeline.errors import DeliveryError, MessageError
+from pipeline.errors import DeliveryError, Fault, MessageError
 from pipeline.metrics import Metrics
 from pipeline.spool.row import Row
 from wire.radius.attributes import Attribute
@@ -239,7 +239,7 @@ async def test_what_was_answered_before_a_failure_stays_delivered(
     metrics = Metrics()
     failed = await outcome(Server(answer), [original(name) if name != 1 else b"" for name in range(8)], metrics)
     assert isinstance(failed, DeliveryError)
-    assert (failed.reason, failed.retriable, failed.taken) == (reason, True, 4)
+    assert (failed.reason, failed.fault, failed.taken) == (reason, Fault.RETRY, 4)
     assert NEXT_SECRET.decode() not in str(failed)
     assert metrics.value("tidegate_relay_answers_refused_total", destination="next", rule="radius-authenticator") == (0 if secret is None else 4)
 

@@ -18,7 +18,7 @@ from forwarders.encoders.windows_event import restore
 from forwarders.sensor import Sensor
 from forwarders.settings import SensorLayout, SensorSettings
 from normalizers.normalizer import Normalizer
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Origin, Transport
 from pipeline.spool.row import Row
@@ -45,7 +45,7 @@ class FakeSender:
 
     async def send(self, messages: Sequence[bytes]) -> None:
         if self.failing:
-            raise DeliveryError("refused", retriable=True)
+            raise DeliveryError("refused", Fault.RETRY)
         self.messages += messages
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ async def test_a_record_that_is_none_is_refused_alone() -> None:
     broken = replace(row, records=b"[" + row.records[1:])
     with pytest.raises(DeliveryError) as refused:
         await sensor(SensorLayout.SPLUNK, FakeSender()).deliver(broken)
-    assert (refused.value.reason, refused.value.retriable) == ("unreadable-record", False)
+    assert (refused.value.reason, refused.value.fault) == ("unreadable-record", Fault.REFUSED)
 
 
 @given(event=hostile_events())

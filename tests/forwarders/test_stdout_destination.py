@@ -12,7 +12,7 @@ from support.batches import batch_of
 
 from forwarders.destination import Delivered
 from forwarders.stdout import StdoutDestination
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.spool.row import Row
 
 
@@ -64,6 +64,6 @@ async def test_a_reader_that_went_away_may_come_back() -> None:
     os.close(read_end)
     with pytest.raises(DeliveryError) as caught:
         await StdoutDestination(write_end).deliver(row_of(range(3)))
-    assert caught.value.retriable
+    assert caught.value.fault is Fault.RETRY
     assert caught.value.taken == 0
     os.close(write_end)

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from forwarders.transports import TcpSender, UdpSender
-from pipeline.errors import DeliveryError
+from pipeline.errors import DeliveryError, Fault
 from pipeline.settings import SocketAddress
 from wire.syslog_framing import Position, scan
 
@@ -50,7 +50,7 @@ async def test_a_closed_udp_port_fails_the_attempt_and_opens_again() -> None:
     sender = UdpSender(address)
     with pytest.raises(DeliveryError) as refused:
         await sender.send([b"one"])
-    assert (refused.value.reason, refused.value.retriable, refused.value.taken) == ("refused", True, 0)
+    assert (refused.value.reason, refused.value.fault, refused.value.taken) == ("refused", Fault.RETRY, 0)
     with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as again:
         await again.bind(tuple(address))
         await sender.connect()
@@ -116,7 +116,7 @@ async def test_a_reset_fails_the_attempt() -> None:
         await stream.aclose()  # lingering for no time: RST
         with pytest.raises(DeliveryError) as refused:
             await sender.send([b"lost"])
-    assert (refused.value.reason, refused.value.retriable) == ("reset", True)
+    assert (refused.value.reason, refused.value.fault) == ("reset", Fault.RETRY)
     await sender.close()
 
 
@@ -126,7 +126,7 @@ async def test_a_closed_tcp_port_is_refused() -> None:
     await listener.aclose()
     with pytest.raises(DeliveryError) as refused:
         await TcpSender(address).connect()
-    assert refused.value.retriable
+    assert refused.value.fault is Fault.RETRY
 
 
 @pytest.mark.parametrize("sender", [UdpSender, TcpSender])
@@ -137,4 +137,4 @@ async def test_a_name_nobody_knows_may_be_known_later(sender: type[UdpSender | T
     monkeypatch.setattr(trio.socket, "getaddrinfo", unknown)
     with pytest.raises(DeliveryError) as refused:
         await sender(SocketAddress("sensor.contoso.example", 514)).connect()
-    assert (refused.value.reason, refused.value.retriable) == ("unknown-host", True)
+    assert (refused.value.reason, refused.value.fault) == ("unknown-host", Fault.RETRY)

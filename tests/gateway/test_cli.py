@@ -14,7 +14,7 @@ import pytest
 from gateway import VERSION
 from gateway.cli import main
 from gateway.exit_code import ExitCode
-from pipeline.errors import ConfigError, DeliveryError, SpoolError
+from pipeline.errors import ConfigError, DeliveryError, Fault, SpoolError
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,7 +110,7 @@ ERRORS = [
     (ConfigError("a", "b", "c"),                                                      ExitCode.CONFIG,      ["tidegate: a: b; c"]),
     (SpoolError("a", "b"),                                                            ExitCode.FAILED,      ["tidegate: a: b"]),
     (FileNotFoundError(2, "none", "x.txt"),                                           ExitCode.FAILED,      ["tidegate: x.txt: none; check the name"]),
-    (DeliveryError("refused", retriable=True, detail="x: no"),                        ExitCode.FAILED,      [f"tidegate: x: no; {NO_RECEIVER}"]),
+    (DeliveryError("refused", Fault.RETRY, detail="x: no"),                        ExitCode.FAILED,      [f"tidegate: x: no; {NO_RECEIVER}"]),
     (ExceptionGroup("", [ConfigError("a", "b"), ExceptionGroup("", [OSError("c")])]), ExitCode.CONFIG,      ["tidegate: a: b", "tidegate: c"]),
     (KeyboardInterrupt(),                                                             ExitCode.INTERRUPTED, []),
     (BaseExceptionGroup("", [KeyboardInterrupt()]),                                   ExitCode.INTERRUPTED, []),

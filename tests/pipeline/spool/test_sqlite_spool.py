@@ -14,7 +14,7 @@ import pytest
 import trio
 from support.batches import batch_of, name_of, read_all, spool_in, submissions
 
-from pipeline.errors import DeliveryError, SpoolError
+from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.index import Entry
 from pipeline.metrics import Metrics
 from pipeline.spool import database
@@ -265,7 +265,7 @@ async def test_dead_letters_are_kept_whole(tmp_path: Path) -> None:
     row = await spool.read("archive")
     assert row is not None
     poison = row.split(1)[1].split(1)[0]
-    assert spool.park("archive", poison, DeliveryError("refused", retriable=False, detail="no such field"))
+    assert spool.park("archive", poison, DeliveryError("refused", Fault.REFUSED, detail="no such field"))
     spool.advance("archive", row.end, b"")
     await spool.close()
     spool = spool_in(tmp_path, [ARCHIVE])
