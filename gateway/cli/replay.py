@@ -38,10 +38,11 @@ def replay(
     from gateway.replay import Replay, gather
     from gateway.replay_output import STDOUT, open_output
     from gateway.replay_report import encode_summary, render_summary
+    from normalizers.native import NativeNormalizer
     from normalizers.normalizer import Normalizer
     from pipeline.log import escape_text
 
-    normalizer = Normalizer(profile, keep_all=keep is Keep.ALL)
+    normalizer = (NativeNormalizer if engine is Engine.NATIVE else Normalizer)(profile, keep_all=keep is Keep.ALL)
     files, octets = gather(paths)
     to_terminal = output == STDOUT and sys.stdout is not None and sys.stdout.isatty()
     with _cleaned_up(), _progress(octets, shown=sys.stderr.isatty() and not to_terminal) as (tell, advance), open_output(output, files) as out:
