@@ -115,7 +115,7 @@ def running_freeradius(folder: Path, *, secret: str = SECRET, port: int | None =
         secret: that of its one client, which is loopback.
         port: where it was before, to come back there; a free one if None.
     """
-    port = _free_port() if port is None else port
+    port = free_port() if port is None else port
     (folder / "radiusd.conf").write_text(RADIUSD_CONF.format(folder=folder, modules=peers.freeradius_modules(), secret=secret, port=port))
     peer = peers.freeradius()
     command = [*peer.command, "-d", str(folder), "-n", "radiusd", "-f", "-l", "stdout"]
@@ -136,7 +136,7 @@ def running_freeradius(folder: Path, *, secret: str = SECRET, port: int | None =
             process.terminate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A UDP port nobody has now: FreeRADIUS can't be asked which one it took."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
