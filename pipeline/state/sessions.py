@@ -9,7 +9,6 @@ Where there are too many, what ended longest ago leaves first, and then what was
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
@@ -218,16 +217,19 @@ class _Draft:
             restarts = self._restarts_of(change.nas)
             known = self._known((change.nas, change.session_id))
             for session in follow(known.ended_by(restarts) if known else None, change, self._now_ms):
-                self.keep(session.ended_by(restarts), known)
+                self.keep(session.ended_by(restarts[-1:]), known)
 
     def _restart(self, change: SessionChange) -> None:
-        """A server began anew: what ends by that is seen to when it is heard of, and of all others when the plan is made."""
-        known, at_ms = self._known((change.nas, "")), change.at_ms
-        restarts = self.restarts.setdefault(change.nas, [*self._restarts_of(change.nas)])
-        if at_ms not in restarts[-1:]:
-            insort(restarts, at_ms)
-        number = known.number if known else UNNUMBERED
-        self.keep(Session(number, change.nas, "", "", "", "", "", restarts[-1], restarts[-1], restarts[-1], self._now_ms), known)
+        """A server began anew: what ends by that is seen to when it is heard of, and of all others when the plan is made.
+
+        One that comes late finds ended what it could have ended.
+        """
+        at_ms, restarts = change.at_ms, self._restarts_of(change.nas)
+        if restarts and at_ms <= restarts[-1]:
+            return
+        known = self._known((change.nas, ""))
+        self.restarts.setdefault(change.nas, [*restarts]).append(at_ms)
+        self.keep(Session(known.number if known else UNNUMBERED, change.nas, "", "", "", "", "", at_ms, at_ms, at_ms, self._now_ms), known)
 
     def _restarts_of(self, nas: str) -> Sequence[int]:
         known = self.restarts.get(nas)

@@ -69,19 +69,19 @@ class Naive:
     """What the table has to be."""
 
     sessions: list[Known] = field(default_factory=list)
-    restarts: dict[str, list[int]] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
 
     def commit(self, group: list[SessionChange]) -> None:
-        for nas, restarts in self.restarts.items():
-            self.restarts[nas] = restarts[-1:]
         for change in group:
             self.hear(change)
-            self.end_by_restarts()
+            for known in self.sessions:
+                if known.ended is None and known.begun < self.restarts.get(known.nas, 0):
+                    known.ended = self.restarts[known.nas]
 
     def hear(self, change: SessionChange) -> None:
         at = change.at_ms
         if change.event is SessionEvent.RESTART:
-            self.restarts[change.nas] = sorted({*self.restarts.get(change.nas, []), at})
+            self.restarts[change.nas] = max(at, self.restarts.get(change.nas, 0))
             return
         began = at if change.started_at_ms is None else min(at, change.started_at_ms)
         told = change.event is SessionEvent.START or change.started_at_ms is not None
@@ -106,12 +106,6 @@ class Naive:
             if known.ended is None:
                 known.last = max(known.last, at)
                 known.ended = known.last if stopped else None
-
-    def end_by_restarts(self) -> None:
-        for known in self.sessions:
-            after = [at for at in self.restarts.get(known.nas, []) if at > known.begun]
-            if known.ended is None and after:
-                known.ended = min(after)
 
 
 class SessionMachine(RuleBasedStateMachine):
