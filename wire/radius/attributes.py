@@ -63,20 +63,23 @@ class Numbered(NamedTuple):
     value: bytes
 
 
-def parse_attributes(octets: bytes, start: int, end: int) -> tuple[Attribute, ...]:
-    """The attributes from `start` on, which have to end at `end`.
+def scan_attributes(octets: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """(type, where its value begins, where it ends) of the attributes from `start` on, which have to end at `end`.
 
     Raises:
         MessageError: radius-attribute.
     """
-    found: list[Attribute] = []
     while start < end:
         length = octets[start + 1] if end - start >= HEADER else 0
         if not HEADER <= length <= end - start:
             raise MessageError("radius-attribute", offset=start, document=DOCUMENT, detail=f"type {octets[start]}, length {length}, {end - start} octets left")
-        found.append(Attribute(octets[start], octets[start + HEADER : start + length]))
+        yield octets[start], start + HEADER, start + length
         start += length
-    return tuple(found)
+
+
+def parse_attributes(octets: bytes, start: int, end: int) -> tuple[Attribute, ...]:
+    """The attributes themselves; raises as `scan_attributes`."""
+    return tuple([Attribute(kind, octets[at:stop]) for kind, at, stop in scan_attributes(octets, start, end)])
 
 
 def encode_attributes(attributes: Iterable[Attribute]) -> bytes:

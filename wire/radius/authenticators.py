@@ -31,7 +31,8 @@ from hmac import digest as hmac_digest
 from typing import Final
 
 from pipeline.errors import MessageError
-from wire.radius.attributes import Attribute
+from wire.radius.attributes import HEADER as ATTRIBUTE_HEADER
+from wire.radius.attributes import Attribute, encode_attributes, scan_attributes
 from wire.radius.packet import AUTHENTICATOR, AUTHENTICATOR_OCTETS, HEADER, Code, Packet, encode_packet, parse_packet, scan_length
 
 PROXY_STATE: Final = 33
@@ -128,12 +129,15 @@ def encode_response(request: bytes, secret: bytes, code: int = Code.ACCOUNTING_R
     Raises:
         MessageError: one of `parse_packet`.
     """
-    asked = parse_packet(request)
-    signed = bool(asked.values(MESSAGE_AUTHENTICATOR))
-    echoed = (attribute for attribute in asked.attributes if attribute.type == PROXY_STATE)
-    octets = encode_packet(Packet(code, asked.identifier, asked.authenticator, _unsigned(echoed, add=signed)))
-    octets = _with_message_authenticator(octets, _response_vector(request), secret)
-    return _with_authenticator(octets, _digest(octets, asked.authenticator, secret))
+    found = tuple(scan_attributes(request, HEADER, scan_length(request)))
+    mark = encode_attributes((UNSIGNED,)) if any(kind == MESSAGE_AUTHENTICATOR for kind, _, _ in found) else b""
+    echoed = b"".join(request[at - ATTRIBUTE_HEADER : end] for kind, at, end in found if kind == PROXY_STATE)
+    asked = request[AUTHENTICATOR]
+    octets = bytes((code, request[1])) + (HEADER + len(mark) + len(echoed)).to_bytes(2) + asked + mark + echoed
+    if mark:
+        at = HEADER + ATTRIBUTE_HEADER
+        octets = octets[:at] + _hmac(octets, _response_vector(request), at, secret) + octets[at + AUTHENTICATOR_OCTETS :]
+    return _with_authenticator(octets, _digest(octets, asked, secret))
 
 
 def _response_vector(request: bytes) -> bytes:
@@ -164,13 +168,11 @@ def _unsigned(attributes: Iterable[Attribute], *, add: bool) -> tuple[Attribute,
 def _scan_message_authenticator(packet: bytes) -> int | None:
     """Where the value of the one Message-Authenticator begins."""
     found: int | None = None
-    at = HEADER
-    for attribute in parse_packet(packet).attributes:
-        if attribute.type == MESSAGE_AUTHENTICATOR:
-            if found is not None or len(attribute.value) != AUTHENTICATOR_OCTETS:
-                raise MessageError("radius-message-authenticator", offset=at, document="RFC 2869 section 5.14")
-            found = at + 2
-        at += 2 + len(attribute.value)
+    for kind, at, end in scan_attributes(packet, HEADER, scan_length(packet)):
+        if kind == MESSAGE_AUTHENTICATOR:
+            if found is not None or end - at != AUTHENTICATOR_OCTETS:
+                raise MessageError("radius-message-authenticator", offset=at - ATTRIBUTE_HEADER, document="RFC 2869 section 5.14")
+            found = at
     return found
 
 
