@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -20,10 +20,12 @@ import trio
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.batches import batch_of, name_of, spool_in
+from support.batches import alias_of, batch_of, name_of, spool_in
 from support.crashing_disk import CrashingDisk, restore
 
+from pipeline.index import Entry
 from pipeline.model import Batch
+from pipeline.spool.duplicates import split_keys
 from pipeline.spool.settings import Consumer, Start
 from pipeline.spool.spool import Bookmark, Submission
 from pipeline.spool.sqlite import SqliteSpool
@@ -31,13 +33,28 @@ from pipeline.spool.sqlite import SqliteSpool
 CONSUMERS = (Consumer("archive", Start.BEGINNING), Consumer("sensor", Start.BEGINNING))
 DISKS = count()
 
-batches = st.builds(
+plain_batches = st.builds(
     batch_of,
     st.lists(st.integers(0, 30), max_size=6),
     weak=st.booleans(),
     octets=st.sampled_from([0, 300, 5000]),
     listener=st.sampled_from(["listeners.syslog", "listeners.wef"]),
 )
+
+
+@st.composite
+def batches_with_more(draw: st.DrawFn) -> Batch:
+    """Batches with aliases, and messages kept beside some."""
+    batch = draw(plain_batches)
+    aliases = b"".join(alias_of(draw(st.integers(0, 12))) for _ in batch.index)
+    return replace(batch, aliases=aliases, originals=tuple(map(original_of, map(name_of, batch.records.splitlines()))) if draw(st.booleans()) else ())
+
+
+def original_of(name: int) -> bytes:
+    return b"original" * (name % 3) + b"%d" % name
+
+
+batches = plain_batches | batches_with_more()
 seeds = st.integers(0, 2**32)
 
 
@@ -46,24 +63,28 @@ class Model:
     """What a spool has to be."""
 
     log: list[int] = field(default_factory=list)
-    keys: set[int] = field(default_factory=set)
+    originals: list[bytes] = field(default_factory=list)
+    keys: set[bytes] = field(default_factory=set)
     cursors: dict[str, tuple[int, bytes]] = field(default_factory=lambda: {consumer.name: (0, b"") for consumer in CONSUMERS})
     bookmark: bytes | None = None
 
     def commit(self, group: list[Batch], fragment: bytes | None) -> list[int]:
         duplicates = []
         for batch in group:
-            names = [int.from_bytes(entry.uid, "big") for entry in batch.index]
-            kept = [name for name, entry in zip(names, batch.index, strict=True) if entry.weak or self._is_new(name)]
-            self.log += kept
-            duplicates.append(len(names) - len(kept))
+            before, count = len(self.log), len(batch.index)
+            for entry, alias, original in zip(batch.index, split_keys(batch.aliases) or [b""] * count, batch.originals or [b""] * count, strict=True):
+                if not self._is_known(entry, alias):
+                    self.log.append(int.from_bytes(entry.uid, "big"))
+                    self.originals.append(original)
+            duplicates.append(count - (len(self.log) - before))
         self.bookmark = fragment if fragment is not None and group else self.bookmark
         return duplicates
 
-    def _is_new(self, name: int) -> bool:
-        new = name not in self.keys
-        self.keys.add(name)
-        return new
+    def _is_known(self, entry: Entry, alias: bytes) -> bool:
+        again, resent = not entry.weak and entry.uid in self.keys, alias in self.keys
+        self.keys |= {alias} if alias else set()
+        self.keys |= set() if entry.weak or resent else {entry.uid}
+        return again or resent
 
 
 class SpoolMachine(RuleBasedStateMachine):
@@ -115,6 +136,7 @@ class SpoolMachine(RuleBasedStateMachine):
                 return
             names = [name_of(text) for text in row.texts()]
             assert names == self.now.log[cursor : row.end], "in order, without gap"
+            assert list(await self.spool.originals(row)) == self.now.originals[cursor : row.end]
             taken = cursor + max(1, round(share * len(names)))
             state = b"%d" % taken
             self.spool.advance(consumer.name, taken, state)
@@ -162,9 +184,13 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.now.keys)
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
-        """What was acknowledged once is never stored twice."""
-        names = data.draw(st.lists(st.sampled_from(sorted(self.now.keys)), min_size=1))
-        self.commit([batch_of(names)], None)
+        """What was acknowledged once is never stored twice: by neither of its keys."""
+        before = len(self.now.log)
+        keys = data.draw(st.lists(st.sampled_from(sorted(self.now.keys)), min_size=1))
+        uids = [int.from_bytes(key, "big") for key in keys if not key.startswith(b"alias")]
+        aliases = [key for key in keys if key.startswith(b"alias")]
+        self.commit([batch_of(uids), replace(batch_of(range(1000, 1000 + len(aliases))), aliases=b"".join(aliases))], None)
+        assert len(self.now.log) == before
 
     def reopen(self, image: dict[str, bytes]) -> None:
         self.run(self.spool.close)
@@ -202,6 +228,7 @@ class SpoolMachine(RuleBasedStateMachine):
         assert reader.execute("SELECT rows FROM head").get == reader.execute("SELECT count(*) FROM rows").get
         assert stored[0] == len(self.durable.log) - stored[1], "rows follow one another"
         assert stored[1] <= tail, "a row that somebody needs is there"
+        assert not reader.execute("SELECT count(*) FROM originals WHERE number NOT IN (SELECT number FROM rows)").get, "messages go with their row"
 
     def teardown(self) -> None:
         if hasattr(self, "spool"):

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import randbytes
 
 import apsw
 import pytest
 import trio
-from support.batches import batch_of, name_of, read_all, spool_in, submissions
+import trio.testing
+from support.batches import alias_of, batch_of, name_of, read_all, spool_in, submissions
 
 from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.index import Entry
@@ -438,4 +440,97 @@ async def test_forgetting_while_a_commit_runs(tmp_path: Path) -> None:
         nursery.start_soon(spool.commit, submissions(batch_of(range(2, 2000))))
         nursery.start_soon(spool.forget, "sensor")
     assert [consumer.name for consumer in (await spool.status()).consumers] == ["archive"]
+    await spool.close()
+
+
+async def test_a_retransmission_is_known_after_a_restart(tmp_path: Path) -> None:
+    """By the alias of the record, and by that of a duplicate which had no record of its own."""
+    spool = spool_in(tmp_path, [ARCHIVE])
+    await spool.commit(submissions(replace(batch_of([1]), aliases=alias_of(1))))
+    assert duplicates(await spool.commit(submissions(replace(batch_of([1]), aliases=alias_of(2))))) == (1,)
+    assert duplicates(await spool.commit(submissions(replace(batch_of([1]), aliases=alias_of(3))))) == (1,)
+    await spool.commit(submissions(batch_of([2])))
+    await spool.close()
+    spool = spool_in(tmp_path, [ARCHIVE])
+    for alias in (1, 2, 3):
+        assert duplicates(await spool.commit(submissions(replace(batch_of([90 + alias]), aliases=alias_of(alias))))) == (1,)
+    assert await read_all(spool, "archive") == [1, 2]
+    await spool.close()
+
+
+async def test_messages_lie_beside_their_records_and_go_with_them(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE])
+    await spool.commit(submissions(replace(batch_of([1, 2, 3]), originals=(b"one", b"two", b"three")), batch_of([4])))
+    row = await spool.read("archive")
+    assert row is not None
+    assert await spool.originals(row) == (b"one", b"two", b"three", b"")
+    assert await spool.originals(row.split(1)[1]) == (b"two", b"three", b"")
+    assert await spool.originals(row.select(lambda entry: entry.uid[-1] % 2 == 0)) == (b"two", b"")
+    await spool.commit(submissions(batch_of([5])))
+    spool.advance("archive", 4, b"")
+    await spool.flush()
+    assert await spool.originals(row) == (b"",) * 4
+    assert spool._files.reader.execute("SELECT count(*) FROM originals").get == 0
+    await spool.close()
+
+
+async def test_messages_count_where_records_do(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE])
+    await spool.commit(submissions(batch_of([1])))
+    plain = (await spool.status()).bytes
+    await spool.commit(submissions(replace(batch_of([2]), originals=(randbytes(5000),))))
+    assert (await spool.status()).bytes > 2 * plain + 5000
+    await spool.close()
+
+
+async def test_damaged_messages_are_as_if_there_were_none(tmp_path: Path) -> None:
+    metrics = Metrics()
+    spool = spool_in(tmp_path, [ARCHIVE], metrics=metrics)
+    await spool.commit(submissions(replace(batch_of([1]), originals=(b"one",))))
+    spool._ledger._connection.execute("UPDATE originals SET body = zeroblob(length(body))")
+    row = await spool.read("archive")
+    assert row is not None
+    assert await spool.originals(row) == (b"",)
+    assert metrics.value("tidegate_originals_damaged_total") == 1
+    await spool.close()
+
+
+async def test_a_receipt_says_how_far_a_consumer_has_to_be(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE, SENSOR])
+    first, second, again = await spool.commit(submissions(batch_of([1, 2]), batch_of([3]), batch_of([1])))
+    assert (first.end, second.end, again.end) == (2, 3, 3)
+    done: list[str] = []
+
+    async def wait(name: str, consumer: str, number: int) -> None:
+        assert await spool.passed(consumer, number)
+        done.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for name, consumer, number in [("first", "archive", 2), ("second", "archive", 3), ("sensor's", "sensor", 2), ("nothing", "archive", 0)]:
+            nursery.start_soon(wait, name, consumer, number)
+        await trio.testing.wait_all_tasks_blocked()
+        assert done == ["nothing"]
+        spool.advance("archive", 2, b"")
+        await trio.testing.wait_all_tasks_blocked()
+        assert done == ["nothing", "first"]
+        spool.advance("archive", 3, b"")
+        spool.advance("sensor", 3, b"")
+    assert sorted(done) == ["first", "nothing", "second", "sensor's"]
+    await spool.close()
+
+
+async def test_what_drop_oldest_gave_up_has_not_been_taken(tmp_path: Path) -> None:
+    dropping = Consumer("dropping", Start.BEGINNING, quota=1, on_full=OnFull.DROP_OLDEST)
+    spool = spool_in(tmp_path, [dropping])
+    (committed,) = await spool.commit(submissions(batch_of([1])))
+    taken: list[bool] = []
+
+    async def wait() -> None:
+        taken.append(await spool.passed("dropping", committed.end))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        await spool.commit(submissions(batch_of([2])))
+    assert taken == [False]
     await spool.close()
