@@ -20,8 +20,8 @@ from typing import Final
 
 import trio
 
+from forwarders.common_settings import RetrySettings
 from forwarders.destination import Delivered, Destination
-from forwarders.settings import RetrySettings
 from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.log import Log
 from pipeline.metrics import Metrics

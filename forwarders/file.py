@@ -25,7 +25,7 @@ from typing import Final
 import trio
 
 from forwarders.destination import Delivered, Limits
-from forwarders.settings import FileSettings
+from forwarders.file_settings import FileSettings
 from pipeline.errors import DeliveryError, Fault
 from pipeline.spool.row import Row
 

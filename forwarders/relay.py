@@ -23,7 +23,7 @@ import trio
 
 from forwarders.destination import Delivered, Limits
 from forwarders.relay_exchange import IDENTIFIERS, Original, RelayExchange
-from forwarders.settings import RelaySettings
+from forwarders.sensor_settings import RelaySettings
 from forwarders.transports import connect_datagrams, delivery_errors
 from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.metrics import Metrics

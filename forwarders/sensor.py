@@ -23,7 +23,7 @@ from typing import Final
 
 from forwarders.destination import Delivered, Limits
 from forwarders.encoders.windows_event import restore
-from forwarders.settings import SensorLayout, SensorSettings, SensorTransport
+from forwarders.sensor_settings import SensorLayout, SensorSettings, SensorTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
 from pipeline.errors import DeliveryError, Fault
 from pipeline.index import Entry

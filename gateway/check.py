@@ -33,7 +33,7 @@ import apsw
 import orjson
 import trio
 
-from forwarders.settings import FileSettings
+from forwarders.file_settings import FileSettings
 from gateway.check_certificates import check_files
 from gateway.check_radius import check_radius
 from gateway.check_windows_forwarding import check_windows_forwarding
@@ -218,7 +218,7 @@ def check_forwarders(subject: Subject) -> Iterator[Finding]:
     for forwarder in subject.config.forwarders:
         what = f"forwarder {forwarder.name}"
         if not isinstance(forwarder, FileSettings):
-            yield Finding(Level.OK, what, forwarder.kind)
+            yield Finding(Level.OK, what, f"{forwarder.kind} {forwarder.place}".rstrip() + f"; what it took is {forwarder.promise}")
             continue
         path = Path(os.path.abspath(forwarder.path))  # noqa: PTH100 - resolve() would follow links that the forwarder refuses
         folder = _nearest(path.parent)
@@ -227,7 +227,7 @@ def check_forwarders(subject: Subject) -> Iterator[Finding]:
         elif not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             yield Finding(Level.ERROR, what, f"{folder} can't be written to", "choose another path, or give Tidegate's user the folder")
         else:
-            yield Finding(Level.OK, what, f"file {path}")
+            yield Finding(Level.OK, what, f"file {path}; what it took is {forwarder.promise}")
         paths[path] = forwarder.name
 
 

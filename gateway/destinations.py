@@ -1,41 +1,48 @@
-"""From a `[[forwarders]]` table to the destination it describes."""
+"""From a `[[forwarders]]` table to the destination it describes: one row per kind."""
 
 from __future__ import annotations
 
 import random
 import socket
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
+from forwarders.common_settings import CommonSettings
 from forwarders.destination import Destination
 from forwarders.file import FileDestination
+from forwarders.file_settings import FileSettings
 from forwarders.relay import Relay
 from forwarders.sensor import Sensor
-from forwarders.settings import FileSettings, ForwarderSettings, RelaySettings, SensorSettings
+from forwarders.sensor_settings import RelaySettings, SensorSettings
 from forwarders.stdout import StdoutDestination
+from forwarders.stdout_settings import StdoutSettings
 from pipeline.metrics import Metrics
 from pipeline.spool.spool import Spool
 
 
-def make_destination(settings: ForwarderSettings, metrics: Metrics, spool: Spool) -> Destination:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of the gateway a destination may need."""
+
+    metrics: Metrics
+    spool: Spool
+
+
+DESTINATIONS: Final[Mapping[type[CommonSettings], Callable[[Any, Surroundings], Destination]]] = {
+    FileSettings: lambda settings, _: FileDestination(settings),
+    StdoutSettings: lambda _, __: StdoutDestination(),
+    SensorSettings: lambda settings, around: Sensor(settings, around.metrics, clock=time.time_ns, hostname=socket.gethostname()),
+    RelaySettings: lambda settings, around: Relay(settings, around.metrics, originals=around.spool.originals, random=random.random),
+}
+
+
+def make_destination(settings: CommonSettings, metrics: Metrics, spool: Spool) -> Destination:
     """The destination; nothing is opened yet."""
-    match settings:
-        case FileSettings():
-            return FileDestination(settings)
-        case SensorSettings():
-            return Sensor(settings, metrics, clock=time.time_ns, hostname=socket.gethostname())
-        case RelaySettings():
-            return Relay(settings, metrics, originals=spool.originals, random=random.random)
-        case _:
-            return StdoutDestination()
+    return DESTINATIONS[type(settings)](settings, Surroundings(metrics, spool))
 
 
-def describe_destination(settings: ForwarderSettings) -> str:
+def describe_destination(settings: CommonSettings) -> str:
     """`archive file /srv/events.ndjson`: its name, kind and place."""
-    match settings:
-        case FileSettings():
-            return f"{settings.name} file {settings.path}"
-        case SensorSettings() | RelaySettings():
-            transport, address = settings.address
-            return f"{settings.name} sensor {settings.layout} {transport}://{address}"
-        case _:
-            return f"{settings.name} {settings.kind}"
+    return f"{settings.name} {settings.kind} {settings.place}".rstrip()

@@ -59,11 +59,12 @@ class SpoolSettings(Settings):
 class Consumer:
     """Somebody who reads the spool and owns a cursor in it.
 
-    name:     of the forwarder.
-    start:    where it begins if the spool has never seen it.
-    quota:    compressed octets between its cursor and the head that it may lag behind; None for as many as the spool holds.
-    on_full:  what happens beyond that.
-    wants:    its filter, so that dropping counts what is lost to it and no more; None takes everything.
+    name:          of the forwarder.
+    start:         where it begins if the spool has never seen it.
+    quota:         compressed octets between its cursor and the head that it may lag behind; None for as many as the spool holds.
+    on_full:       what happens beyond that.
+    wants:         its filter, so that dropping counts what is lost to it and no more; None takes everything.
+    dead_letters:  records that may be parked for it.
     """
 
     name: str
@@ -71,3 +72,4 @@ class Consumer:
     quota: int | None = None
     on_full: OnFull = OnFull.BLOCK
     wants: Wants | None = None
+    dead_letters: int = 10_000

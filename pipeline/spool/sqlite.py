@@ -39,7 +39,6 @@ Answer = TypeVar("Answer")
 RECENT_OCTETS: Final = 16 << 20
 MAX_STATE_OCTETS: Final = 4096
 MAX_DETAIL: Final = 1024
-MAX_DEAD_LETTERS: Final = 10_000  # per consumer; then its destination waits for the operator
 
 
 def wall_clock_ms() -> int:
@@ -307,7 +306,8 @@ class SqliteSpool:
         return True
 
     def park(self, consumer: str, row: Row, refusal: DeliveryError) -> bool:
-        if self._parked[consumer] >= MAX_DEAD_LETTERS:
+        owner = self._cursors[consumer].consumer
+        if owner is not None and self._parked[consumer] >= owner.dead_letters:
             return False
         (entry,), (number,), (record,) = row.entries(), row.numbers, row.texts()
         self._letters.append(DeadLetter(consumer, number, entry.uid, refusal.reason, refusal.detail[:MAX_DETAIL], record))

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.batches import batch_of, name_of, spool_in, submissions
 
+from forwarders.common_settings import RetrySettings
 from forwarders.delivery import Delivery
 from forwarders.destination import Delivered, Destination, Limits
-from forwarders.settings import RetrySettings
 from pipeline.errors import DeliveryError, Fault
 from pipeline.index import Entry
 from pipeline.metrics import Metrics
@@ -249,11 +249,10 @@ async def test_what_drop_oldest_gave_up_is_not_tried_for_ever(tmp_path: Path, au
     await spool.close()
 
 
-async def test_a_full_dead_letter_box_holds_the_destination(tmp_path: Path, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_dead_letter_box_holds_the_destination(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
     assert autojump_clock
-    monkeypatch.setattr("pipeline.spool.sqlite.MAX_DEAD_LETTERS", 2)
     metrics = Metrics()
-    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)], metrics=metrics)
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING, dead_letters=2)], metrics=metrics)
     destination = Script(poison=frozenset([1, 2, 3]))
     await spool.commit(submissions(batch_of([0, 1, 2, 3, 4])))
     with trio.move_on_after(60):

@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from forwarders.settings import FileSettings, FilterSettings, ForwarderSettings, RelaySettings, SensorSettings, SensorTransport, StdoutSettings
+from forwarders.file_settings import FileSettings
+from forwarders.filter import FilterSettings
+from forwarders.sensor_settings import RelaySettings, SensorSettings, SensorTransport
+from forwarders.settings import ForwarderSettings
+from forwarders.stdout_settings import StdoutSettings
 from pipeline.index import Entry
 from pipeline.settings import SocketAddress
 from pipeline.spool.settings import OnFull, Start
@@ -97,10 +101,15 @@ def entry_of(code: str, class_uid: int, computer: str) -> Entry:
         ({"computers": ["contoso.example"]}, False),
         ({"computers": ["*.fabrikam.example", "dc1.CONTOSO.example"]}, True),
         ({"event_codes": ["4624"], "computers": ["dc2.contoso.example"]}, False),
+        ({"computers": ["dc?.contoso.*"]}, True),
+        ({"computers": ["dc"]}, False),
+        ({"computers": ["dc[1].contoso.example"]}, False),
+        ({"status_ids": [1]}, True),
+        ({"status_ids": [2]}, False),
     ],
 )
 def test_filters(table: dict[str, object], wanted: bool) -> None:  # noqa: FBT001 - pytest's
-    assert FilterSettings.model_validate(table).wants(entry_of("4624", 3002, "dc1.contoso.example")) == wanted
+    assert FilterSettings.model_validate(table).compile()(entry_of("4624", 3002, "dc1.contoso.example")) == wanted
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))

@@ -18,7 +18,7 @@ from support.radius_packets import accounting_requests, signed
 from forwarders.destination import Delivered
 from forwarders.relay import Relay
 from forwarders.relay_exchange import Original, check_answer, encode_relayed
-from forwarders.settings import RelaySettings
+from forwarders.sensor_settings import RelaySettings
 from pipeline.errors import DeliveryError, Fault, MessageError
 from pipeline.metrics import Metrics
 from pipeline.spool.row import Row

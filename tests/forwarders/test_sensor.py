@@ -16,7 +16,7 @@ from support.required_events import required_events
 from forwarders.destination import Delivered
 from forwarders.encoders.windows_event import restore
 from forwarders.sensor import Sensor
-from forwarders.settings import SensorLayout, SensorSettings
+from forwarders.sensor_settings import SensorLayout, SensorSettings
 from normalizers.normalizer import Normalizer
 from pipeline.errors import DeliveryError, Fault
 from pipeline.metrics import Metrics

@@ -17,7 +17,7 @@ from support.required_events import data_names, hostile_values, required_events
 
 from forwarders.encoders.windows_event import restore
 from forwarders.sensor import LAYOUTS
-from forwarders.settings import SensorLayout
+from forwarders.sensor_settings import SensorLayout
 from normalizers.normalizer import Normalizer
 from pipeline.model import Batch, Frames, Origin, Transport
 from wire import event_xml

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from forwarders.settings import FileSettings, SensorSettings
+from forwarders.file_settings import FileSettings
+from forwarders.sensor_settings import SensorSettings
 from gateway import config
 from gateway.config import Config, load, locate, parse_flag
 from gateway.config_errors import _tables, explain_errors

@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.batches import batch_of
 
+from forwarders.common_settings import RetrySettings
 from forwarders.delivery import Delivery
 from forwarders.file import FileDestination
-from forwarders.settings import FileSettings, RetrySettings
+from forwarders.file_settings import FileSettings
 from pipeline.intake import Intake
 from pipeline.metrics import Metrics
 from pipeline.rejects import Rejects

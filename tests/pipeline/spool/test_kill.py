@@ -12,9 +12,10 @@ import orjson
 import structlog
 from support.batches import spool_in
 
+from forwarders.common_settings import RetrySettings
 from forwarders.delivery import Delivery
 from forwarders.file import FileDestination
-from forwarders.settings import FileSettings, RetrySettings
+from forwarders.file_settings import FileSettings
 from pipeline.metrics import Metrics
 from pipeline.spool.settings import Consumer
 
