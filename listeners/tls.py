@@ -55,11 +55,14 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
     except OSError as error:  # ssl.SSLError is one
         what = f"{settings.table} {settings.certificate}, {settings.key}"
         raise ConfigError(what, _reason(error), "give a PEM certificate and its unencrypted PEM key, readable by this user") from error
-    for path in settings.client_ca:
-        try:
-            context.load_verify_locations(path)
-        except OSError as error:
-            raise ConfigError(f"{settings.table}.client_ca {path}", _reason(error), "give PEM certificates, readable by this user") from error
+    for name, paths in (("client_ca", settings.client_ca), ("client_crl", settings.client_crl)):
+        for path in paths:
+            try:
+                context.load_verify_locations(path)
+            except OSError as error:
+                raise ConfigError(f"{settings.table}.{name} {path}", _reason(error), "give it as PEM, readable by this user") from error
+    if settings.client_crl:
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     context.verify_mode = settings.verify_mode
     return context
 
@@ -86,7 +89,7 @@ class Certificates:
     def __init__(self, settings: TlsSettings, log: Log) -> None:
         self._settings: Final = settings
         self._log: Final = log
-        self._files: Final = (settings.certificate, settings.key, *settings.client_ca)
+        self._files: Final = (settings.certificate, settings.key, *settings.client_ca, *settings.client_crl)
         self._stamp = stamp(self._files)
         self._context = make_context(settings)
 

@@ -18,6 +18,7 @@ class TlsSettings(Settings):
     addresses:         where to listen.
     certificate, key:  PEM files, read again when they change; the certificate is followed by its intermediates.
     client_ca:         PEM files of the authorities whose client certificates are believed; none: no client is asked for one.
+    client_crl:        PEM files of their revocation lists, read again when they change; with any, an authority without a current one has its clients refused.
     handshake:         how long a client may take to finish the handshake.
     """
 
@@ -27,6 +28,7 @@ class TlsSettings(Settings):
     certificate: FilePath
     key: FilePath
     client_ca: tuple[FilePath, ...] = ()
+    client_crl: tuple[FilePath, ...] = ()
     handshake: Duration = Field(default=10.0, gt=0)
 
     @property

@@ -6,11 +6,16 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trio
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from support.radius_listening import PATIENCE, RadiusListening, radius_listening, radius_settings, request
 
 from listeners.radius import radsec
@@ -145,6 +150,34 @@ async def test_strangers_are_not_let_in(folder: Path, authority: trustme.CA) -> 
                 await nas.ended()
         await listener.counts("connections_refused", "reason", {"unknown-client": 1, "tls-certificate": 2})
         assert listener.intake.batches == []
+
+
+def revoke(folder: Path, authority: trustme.CA, *certificates: trustme.LeafCert) -> None:
+    """The authority's revocation list, beside the other files."""
+    issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    key = load_pem_private_key(authority.private_key_pem.bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    now = datetime.now(UTC)
+    builder = x509.CertificateRevocationListBuilder(issuer.subject, now - timedelta(days=2), now + timedelta(days=1))
+    for certificate in certificates:
+        serial = x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes()).serial_number
+        builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder(serial, now - timedelta(days=1)).build())
+    (folder / "crl.pem").write_bytes(builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+
+
+async def test_a_revoked_certificate_is_refused_as_soon_as_the_list_says_so(folder: Path, authority: trustme.CA, member: trustme.LeafCert) -> None:
+    revoke(folder, authority)
+    async with radius_listening(given(folder, client_crl=["crl.pem"])) as listener:
+        async with connected(listener, authority, member) as nas:
+            await nas.send(ask(1))
+            assert len(await nas.answers(1)) == 1
+        revoke(folder, authority, member)
+        async with connected(listener, authority, member) as nas:
+            with suppress(trio.BrokenResourceError):
+                await nas.send(ask(2))
+            await nas.ended()
+        await listener.counts("connections_refused", "reason", {"tls-certificate": 1})
+        assert len(listener.intake.packets) == 1
 
 
 #   what comes                                           why it ends or None    why it is dropped       why
