@@ -149,10 +149,10 @@ class Client:
                 return [self._report() for _ in range(int(min(due, left, room, BURST)))]
             else:
                 await self._stirred.park()
-        while self._turns_off and not self._exchange.room:
-            await self._stirred.park()
-        if not self._turns_off:
+        if self._turns_on or not self._turns_off:
             return []
+        while not self._exchange.room:
+            await self._stirred.park()
         self._turns_off = False
         self._taken += 1
         return [self._nas.turn_off(self._clock())]

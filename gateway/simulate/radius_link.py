@@ -101,10 +101,8 @@ class DatagramLink:
             while len(packets) < BURST:
                 try:
                     packets.append(self._socket.recv(MAX_LENGTH))
-                except BlockingIOError:
+                except OSError:  # nothing more is there, or this tells of an earlier datagram that nobody took
                     break
-                except OSError:  # told of an earlier datagram that nobody took
-                    continue
         return packets
 
 

@@ -23,6 +23,7 @@ from gateway.simulate.radius_client import Way
 from gateway.simulate.radius_exchange import Habits
 from gateway.simulate.radius_flavours import FLAVOURS, Flavour
 from gateway.simulate.radius_link import RADSEC_SECRET, Server, parse_server
+from gateway.simulate.radius_sessions import Status
 from gateway.simulate.stream import Course
 from pipeline.errors import ConfigError, DeliveryError
 from wire.radius.authenticators import encode_response, verify_request
@@ -101,6 +102,19 @@ async def test_it_keeps_to_its_rate_and_duration_whether_anybody_answers_or_not(
         done = await simulate_radius(way, servers=2, course=Course(rate=4.0, duration=4.9), restarts=False, drain=1.0)
     assert done.tally.sent == done.tally.unanswered == 20
     assert done.seconds == pytest.approx(5.9, abs=0.1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+async def test_however_few_requests_there_may_be_they_are_in_order(home: FreeRadius, count: int) -> None:
+    said: list[Status] = []
+    await simulate_radius(way_to(home), course=Course(rate=None, count=count), on_answer=lambda _, report: said.append(report.status))
+    assert said == {0: [], 1: [Status.ON], 2: [Status.ON, Status.OFF], 3: [Status.ON, Status.START, Status.OFF]}[count]
+
+
+async def test_what_is_stopped_before_it_begins_says_nothing(home: FreeRadius) -> None:
+    stop = trio.Event()
+    stop.set()
+    assert (await simulate_radius(way_to(home), stop=stop)).tally.sent == 0
 
 
 @dataclass(slots=True)
