@@ -48,6 +48,8 @@ def texts(entry: Entry) -> st.SearchStrategy[str]:
     if entry.kind is Kind.ENUM:
         others = st.integers(0, 2**24 - 1).filter(lambda number: number not in entry.values).map(str)
         return st.sampled_from(sorted(entry.values.values())) | others
+    if entry.kind is Kind.OCTETS and entry.path[0] >= EXTENDED.start:  # an extended attribute can't be empty
+        return st.binary(min_size=1, max_size=30).map(bytes.hex)
     return st.integers(0, 2**24 - 1).map(str) if entry.tagged and entry.kind is Kind.INTEGER else TEXTS[entry.kind]
 
 
