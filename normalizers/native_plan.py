@@ -19,6 +19,7 @@ import orjson
 
 from normalizers.compiler import MARKS
 from normalizers.engine import UNMAPPED
+from normalizers.native_layouts import layout_tables
 from normalizers.plan import Choice, Fill, Input, Json, Op, Plan, Plans, Row, Uid, Where
 from normalizers.profiles import Profile
 from normalizers.settings import NormalizeSettings
@@ -77,6 +78,7 @@ def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Readi
             "uid_namespace": plans.uid_namespace,
             "labels": settings.labels,
             "plans": [{"key": tuple(plan.key), "plan": _encode_plan(plans, plan, settings)} for plan in plans.by_key.values()],
+            "layouts": layout_tables(),
         }
     )
 

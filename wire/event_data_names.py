@@ -47,6 +47,11 @@ def event_data_names(event_id: str, provider: str) -> tuple[str, ...]:
     return EVENT_DATA_NAMES.get(event_id, ()) if provider in providers else ()
 
 
+def spelled_names() -> dict[str, str]:
+    """Every name that is known, by its ASCII lower case."""
+    return dict(_SPELLED)
+
+
 def spelled_name(name: str) -> str:
     """`targetUserName` to `TargetUserName`; a name that isn't known is returned as it came."""
     return _SPELLED.get(name.lower(), name) if name.isascii() else name

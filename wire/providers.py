@@ -32,6 +32,11 @@ CHANNELS: Final = {
 _NAMES: Final = {name.lower(): name for name in (SECURITY_AUDITING, SERVICE_CONTROL_MANAGER, SECURITY_NETLOGON)}
 
 
+def display_names() -> dict[str, str]:
+    """Every name that `canonical_provider` knows, in ASCII lower case, to the provider's name."""
+    return _NAMES | DISPLAY_NAMES
+
+
 def canonical_provider(name: str) -> str:
     """The provider's name as System/Provider/@Name spells it; a name not in the tables is returned as it came."""
     lowered = name.strip(" \t\r\n").lower() if name.isascii() else name

@@ -100,7 +100,7 @@ _OF_NXLOG: Final = {
     "UserID": "user_sid",
 }
 _IDENTITY: Final = (("externalId", "EventID"), ("cat", "Channel"), ("SourceName",))
-_INSTALLER: Final = ("7045",)
+INSTALLERS: Final = ("7045",)
 _NAMES: Final = {NTLM_VALIDATION: "The domain controller attempted to validate the credentials for an account."}
 _ENVELOPE: Final = frozenset({"externalId", "rt", "cat", "dhost", EVENT_SOURCE})
 
@@ -163,7 +163,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     if event_id == NTLM_VALIDATION and RESULT_CODE not in values and (strict or "Status" not in values):
         if strict:
             raise MessageError("missing-key:Reason-or-Error-Code", document=DOCUMENT)
-        translated = next((key for key, value in values.items() if _RESULT.fullmatch(value)), None)
+        translated = next((key for key, value in values.items() if key not in _ENVELOPE and _RESULT.fullmatch(value)), None)
         if translated is not None:
             values[RESULT_CODE] = values.pop(translated)
             warnings = (*warnings, "localised-label")
@@ -173,7 +173,7 @@ def parse_event(payload: bytes, reading: Reading) -> WindowsEvent:
     keywords = _keywords(values)
     data = (*_data(values, _names(event_id)), *leftover)
     rendered = completion(data, event_id, provider, values["msg"]) if values.get("msg") else RenderedText(())
-    installed = event_id in _INSTALLER
+    installed = event_id in INSTALLERS
     return WindowsEvent(
         event_id=event_id,
         channel=values["cat"],
@@ -245,6 +245,11 @@ def _names(event_id: str) -> Mapping[str, str]:
     return {**_BY_EVENT.get(event_id, {}), **_READ_ONLY.get(event_id, {}), **{word: name for word, name in labels if words[word] == 1}}
 
 
+def column_names() -> dict[str, Mapping[str, str]]:
+    """The EventData names by key of every event that has any; where several keys have one name, the first holds."""
+    return {event_id: _names(event_id) for event_id in sorted(_BY_EVENT.keys() | _READ_ONLY.keys() | MESSAGE_TEXTS.keys())}
+
+
 def _data(values: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:
     """EventData: what the event's column names under that name (the column's first wins), then the rest under its own."""
     mapped = {names[key]: (key, values[key]) for key in reversed(tuple(names)) if key in values}
@@ -257,7 +262,7 @@ def encode_event(event: WindowsEvent) -> bytes:
     """Event to payload: 4776 as it is documented, any other in ArcSight's keys (the module's table), what those don't name under its own name."""
     keys = {name: key for key, name in reversed(tuple(_BY_EVENT.get(event.event_id, {}).items()))}
     data = {keys.get(name, _KEY_LETTERS.sub("", name)): one_line(value).strip(WHITE_SPACE) for name, value in reversed(event.data)}
-    data |= {"suser": event.user_name, "sntdom": event.user_domain} if event.event_id in _INSTALLER else {}
+    data |= {"suser": event.user_name, "sntdom": event.user_domain} if event.event_id in INSTALLERS else {}
     custom = {EVENT_SOURCE: event.provider, RESULT_CODE: data.pop(RESULT_CODE, ""), PACKAGE: data.pop(PACKAGE, ""), GROUP: data.pop(GROUP, "")}
     pairs = {
         "externalId": event.event_id,

@@ -3,10 +3,12 @@
 use crate::event_xml::{parse_event, print_event_id};
 use crate::event_xml_scan::looks_like_event;
 use crate::judged::Judged;
+use crate::layouts::{self, Tables};
 use crate::profile::Profile;
 use crate::source::{MAX_OCTETS, Source, Text};
 use crate::syslog_header::{Header, parse_header};
 
+const UNKNOWN_FORMAT: &str = "unknown-format";
 const MARKS: [&[u8]; 3] = [b"", b"-- MARK --", b"--MARK--"];
 const POSITION_REPORT: (&[u8], &[u8]) = (b"Microsoft-Windows-EventForwarder", b"111");
 
@@ -19,6 +21,8 @@ pub struct Context {
     pub strict: bool,
     /// The zone of times that state none, in minutes east of UTC.
     pub zone_offset_minutes: i32,
+    /// What layouts look up.
+    pub layouts: Tables,
 }
 
 /// Judge one message of any layout, behind a header or none. `source` is cleared by the caller.
@@ -35,7 +39,8 @@ pub fn judge(message: &[u8], context: &Context, source: &mut Source) -> Judged {
     }
     match looks_like_event(payload) {
         Some(true) => judge_xml(message, &header, false, context, source),
-        _ => Judged::Unsure,
+        Some(false) => judge_layout(message, &header, context, source),
+        None => Judged::Unsure,
     }
 }
 
@@ -75,6 +80,20 @@ fn without_blanks(payload: &[u8]) -> &[u8] {
     }
     let last = payload.iter().rposition(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | 0));
     &payload[..last.map_or(0, |last| last + 1)]
+}
+
+/// By the layout that the payload begins like, unless it may carry another message.
+fn judge_layout(message: &[u8], header: &Header, context: &Context, source: &mut Source) -> Judged {
+    let detected = layouts::detect(&message[header.payload_start..]);
+    match (detected.layout, u32::try_from(header.payload_start)) {
+        (Some(layout), Ok(_)) if !detected.may_carry => {
+            layouts::judge(layout, message, header.payload_start, header.headed, context, source)
+        }
+        (None, Ok(offset)) if !detected.may_carry => {
+            Judged::Rejected { rule: UNKNOWN_FORMAT, offset, detail: Text::EMPTY }
+        }
+        _ => Judged::Unsure,
+    }
 }
 
 /// By the scan rule first, then by what the event says of itself; `forwarded` as by Windows, whose position reports are

@@ -13,6 +13,7 @@ pub mod json_out;
 pub mod judge;
 pub mod judged;
 pub mod keywords;
+pub mod layouts;
 pub mod normalize;
 pub mod octets;
 pub mod plan;

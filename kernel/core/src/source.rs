@@ -142,6 +142,17 @@ impl Source {
         self.since(start)
     }
 
+    /// Copy a text of `message` or of the arena to the arena's end.
+    pub fn append(&mut self, message: &[u8], text: Text) {
+        let start = (text.start & !PLACE) as usize;
+        let end = start + text.len();
+        match text.start & PLACE {
+            IN_ARENA if end <= self.arena.len() => self.arena.extend_from_within(start..end),
+            0 => self.arena.extend_from_slice(message.get(start..end).unwrap_or_default()),
+            _ => {}
+        }
+    }
+
     /// The text that was written to the arena since it had `start` octets.
     #[must_use]
     pub fn since(&self, start: usize) -> Text {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use crate::layouts::Tables;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Document {
     pub keep_all: bool,
@@ -13,6 +15,7 @@ pub(super) struct Document {
     pub uid_namespace: String,
     pub labels: Vec<String>,
     pub plans: Vec<KeyedPlan>,
+    pub layouts: Tables,
 }
 
 #[derive(Debug, Deserialize)]

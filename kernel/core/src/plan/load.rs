@@ -62,6 +62,7 @@ pub fn load(document: &[u8]) -> Loaded<(Context, Plans)> {
         profile: Profile::new(wanted, keys, document.keep_all),
         strict: document.strict,
         zone_offset_minutes: document.zone_offset_minutes,
+        layouts: document.layouts,
     };
     Ok((context, Plans { constants: pool.constants, namespace, labels, by_number: plans }))
 }
