@@ -8,9 +8,36 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kernel._native import NativeBatch, Normalizer, compress, decompress, scan_counted, scan_trailed, sldc_decode, sldc_encode
+from kernel._native import (
+    NativeBatch,
+    Normalizer,
+    compress,
+    decode_utf_16,
+    decompress,
+    highest_record_ids,
+    is_legal_xml,
+    scan_counted,
+    scan_trailed,
+    scan_wrapped_events,
+    sldc_decode,
+    sldc_encode,
+)
 
-__all__ = ["Engine", "NativeBatch", "Normalizer", "compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
+__all__ = [
+    "Engine",
+    "NativeBatch",
+    "Normalizer",
+    "compress",
+    "decode_utf_16",
+    "decompress",
+    "highest_record_ids",
+    "is_legal_xml",
+    "scan_counted",
+    "scan_trailed",
+    "scan_wrapped_events",
+    "sldc_decode",
+    "sldc_encode",
+]
 
 
 class Engine(StrEnum):

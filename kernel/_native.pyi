@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["NativeBatch", "Normalizer", "compress", "decompress", "scan_counted", "scan_trailed", "sldc_decode", "sldc_encode"]
+__all__ = [
+    "NativeBatch",
+    "Normalizer",
+    "compress",
+    "decode_utf_16",
+    "decompress",
+    "highest_record_ids",
+    "is_legal_xml",
+    "scan_counted",
+    "scan_trailed",
+    "scan_wrapped_events",
+    "sldc_decode",
+    "sldc_encode",
+]
 
 def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
     """(spans, consumed, skip, oversize, broken rule) of an octet-counted buffer: native twin of wire.syslog_framing.scan_counted.
@@ -33,6 +46,20 @@ def sldc_decode(data: bytes, max_size: int, /) -> tuple[bytes, str | None, int]:
 
 def sldc_encode(content: bytes, /) -> bytes:
     """An SLDC stream of `content`, which is under 4 GiB: native twin of wire.sldc.encode."""
+
+def decode_utf_16(octets: bytes, big_endian: bool, /) -> tuple[bytes, int]:
+    """(UTF-8, code units that were no character) of UTF-16: native twin of wire.soap_encoding.decode_utf_16."""
+
+def is_legal_xml(octets: bytes, /) -> bool:
+    """Whether octets are UTF-8 and hold no character that XML doesn't allow (XML 1.0 section 2.2), references not looked at."""
+
+def scan_wrapped_events(octets: bytes, /) -> tuple[bytes, int, int]:
+    """(spans, end of the first event, end of the last) of the run that begins with a document's first CDATA section: start-tag, section, end-tag,
+    then at once the same again, octet for octet but for the content. Spans are of the contents; none where there is no such run.
+    """
+
+def highest_record_ids(buffer: bytes, spans: bytes, /) -> list[tuple[str, str, int]]:
+    """(computer, channel, highest record ID) of a batch's events: native twin of listeners.wef.record_ids.highest_record_ids."""
 
 @final
 class Normalizer:

@@ -17,6 +17,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+import kernel
+from kernel import Engine
+
 MARKS: Final = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8"))
 PATTERNS: Final = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"), (b"<", "utf-8"))
 CHARSETS: Final = {"utf-16": "utf-16-le", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be", "utf-8": "utf-8"}
@@ -24,6 +27,8 @@ CHARSETS: Final = {"utf-16": "utf-16-le", "utf-16le": "utf-16-le", "utf-16be": "
 NO_CHARACTER: Final = re.compile("[^\\t\\n\\r\\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 DECLARATION: Final = re.compile(r"<\?xml[ \t\r\n][^?>]{0,200}\?>")
 REPLACEMENT: Final = "\ufffd"
+DECLARATION_OCTETS: Final = 1024
+"""Enough for the longest declaration in UTF-16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +43,34 @@ class Decoded:
     replaced: int
 
 
-def decode_body(octets: bytes, charset: str | None = None) -> Decoded:
+def decode_body(octets: bytes, charset: str | None = None, engine: Engine = Engine.NATIVE) -> Decoded:
     """The text of a message. Raises nothing, whatever the octets.
 
     Args:
         octets: the body, neither sealed nor compressed any more.
         charset: of its Content-Type, asked only where the octets don't tell.
+        engine: which implementation reads UTF-16.
     """
     encoding, start = _encoding(octets, charset)
-    odd = (len(octets) - start) % 2 if encoding != "utf-8" else 0
-    known = octets[start : len(octets) - odd]
-    text = known.decode(encoding, "surrogateescape" if encoding == "utf-8" else "surrogatepass") + REPLACEMENT * odd
-    if declared := DECLARATION.match(text):
-        text = text[declared.end() :]
-    text, replaced = NO_CHARACTER.subn(REPLACEMENT, text)
-    return Decoded(text.encode(), replaced + odd)
+    if encoding == "utf-8":
+        text = octets[start:].decode(encoding, "surrogateescape")
+        if declared := DECLARATION.match(text):
+            text = text[declared.end() :]
+        text, replaced = NO_CHARACTER.subn(REPLACEMENT, text)
+        return Decoded(text.encode(), replaced)
+    head = octets[start : start + DECLARATION_OCTETS]
+    if declared := DECLARATION.match(head[: len(head) & ~1].decode(encoding, "surrogatepass")):
+        start += len(declared[0].encode(encoding, "surrogatepass"))
+    decode = decode_utf_16 if engine is Engine.REFERENCE else kernel.decode_utf_16
+    return Decoded(*decode(octets[start:], encoding == "utf-16-be"))
+
+
+def decode_utf_16(octets: bytes, big_endian: bool) -> tuple[bytes, int]:  # noqa: FBT001 - the native twin's signature
+    """(UTF-8, how many code units were no character, an odd last octet one of them); `kernel.decode_utf_16` is its native twin."""
+    odd = len(octets) % 2
+    text = octets[: len(octets) - odd].decode("utf-16-be" if big_endian else "utf-16-le", "surrogatepass")
+    text, replaced = NO_CHARACTER.subn(REPLACEMENT, text + REPLACEMENT * odd)
+    return text.encode(), replaced + odd
 
 
 def _encoding(octets: bytes, charset: str | None) -> tuple[str, int]:

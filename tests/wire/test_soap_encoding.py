@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kernel import Engine
 from wire.soap_encoding import NO_CHARACTER, decode_body, encode_body
 
 characters = st.characters(exclude_categories=["Cs"]).filter(lambda c: not NO_CHARACTER.match(c))
@@ -51,6 +52,17 @@ def test_every_text_comes_back(text: str, encoding: str, marked: bool) -> None: 
     decoded = decode_body(mark + text.encode(encoding))
     assert (decoded.text.decode(), decoded.replaced) == (text, 0)
     assert decode_body(encode_body(text)) == decoded
+
+
+UNITS = st.lists(
+    st.sampled_from([b"\x00\xd8", b"\x00\xdc", b"a\x00", b"\x00a", b"\x01\x00", b"\xfe\xff", b"\xff\xff", b"\n\x00"]) | st.binary(max_size=20)
+).map(b"".join)
+
+
+@given(st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<"]), st.sampled_from(["", "<?xml version='1.0'?>", "<?xml \U0001f511?>"]), UNITS)
+def test_the_kernel_reads_utf_16_alike(mark: bytes, declaration: str, units: bytes) -> None:
+    octets = mark + declaration.encode("utf-16-le" if mark[0] in b"\xff<" else "utf-16-be") + units
+    assert decode_body(octets) == decode_body(octets, engine=Engine.REFERENCE)
 
 
 @given(

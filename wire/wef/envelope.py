@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
+import kernel
+from kernel import Engine
 from pipeline.errors import MessageError
 from wire.wef.namespaces import SOAP, WSMAN
 
@@ -32,7 +34,6 @@ BLANK: Final = " \t\r\n"
 REPLACEMENT: Final = "\ufffd".encode()
 
 # XML 1.0 section 2.2, Char, as UTF-8: C0 controls, surrogates (CESU-8), U+FFFE and U+FFFF; section 4.1, CharRef
-_CONTROLS: Final = bytes({*range(32)} - set(b"\t\n\r"))
 _ILLEGAL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xed[\xa0-\xbf][\x80-\xbf]|\xef\xbf[\xbe\xbf]")
 _REFERENCE: Final = re.compile(rb"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _MAX_REFERENCE: Final = 10
@@ -97,14 +98,19 @@ class Envelope:
         return self.octets[element.start : element.end].strip(BLANK.encode())
 
 
-def parse_document(octets: bytes) -> Envelope:
+def parse_document(octets: bytes, engine: Engine = Engine.NATIVE) -> Envelope:
     """Read any XML document in UTF-8 by the rules above; its root needn't be an envelope.
+
+    Args:
+        octets: the document.
+        engine: whether the kernel may pass over events that are wrapped alike.
 
     Raises:
         MessageError: not-well-formed, doctype, too-deep, too-many-elements, too-many-attributes, too-many-events.
     """
     octets, repaired = _repair(octets)
-    return _Reader(octets).read(repaired)
+    shortened = _read_shortened(octets, repaired) if engine is Engine.NATIVE else None
+    return shortened or _Reader(octets).read(repaired)
 
 
 def parse_envelope(octets: bytes) -> Envelope:
@@ -121,15 +127,35 @@ def parse_envelope(octets: bytes) -> Envelope:
     return envelope
 
 
+def _read_shortened(octets: bytes, repaired: int) -> Envelope | None:
+    """As `_Reader` does, but the parser sees only the first of many events in the same wrapping: what it is, all of them are.
+
+    None where there are no such events, or anything is wrong, which a reader of the whole document tells.
+    """
+    found, *passed = kernel.scan_wrapped_events(octets)
+    wrapped = array("I")
+    wrapped.frombytes(found)
+    try:
+        envelope = _Reader(octets, *passed).read(repaired) if len(wrapped) > 2 else None  # noqa: PLR2004 - more than one event
+    except MessageError:
+        return None
+    spans = envelope.spans if envelope else array("I")
+    first = next((place for place in range(0, len(spans), 2) if spans[place : place + 2] == wrapped[:2]), None)
+    if first is None or len(spans) + len(wrapped) - 2 > 2 * MAX_EVENTS:
+        return None
+    spans[first + 2 : first + 2] = wrapped[2:]
+    return envelope
+
+
 def _repair(octets: bytes) -> tuple[bytes, int]:
     repaired = 0
-    if len(octets.translate(None, _CONTROLS)) < len(octets) or b"\xed" in octets or b"\xef\xbf" in octets:  # far quicker than to search
+    if not kernel.is_legal_xml(octets):
         octets, repaired = _ILLEGAL.subn(REPLACEMENT, octets)
-    try:
-        octets.decode()
-    except UnicodeDecodeError:
-        octets = octets.decode("utf-8", "replace").encode()
-        repaired += 1
+        try:
+            octets.decode()
+        except UnicodeDecodeError:
+            octets = octets.decode("utf-8", "replace").encode()
+            repaired += 1
     if b"&#" in octets:
         count = 0
 
@@ -169,10 +195,16 @@ class _Open:
 
 
 class _Reader:
-    """The parser's callbacks: a stack of open elements, and inside a w:Event nothing but positions."""
+    """The parser's callbacks: a stack of open elements, and inside a w:Event nothing but positions.
 
-    def __init__(self, octets: bytes) -> None:
+    Args:
+        octets: the document.
+        first, last: what is between these octets isn't parsed.
+    """
+
+    def __init__(self, octets: bytes, first: int = 0, last: int = 0) -> None:
         self._octets = octets
+        self._first, self._last = first, last
         self._parser = parser = expat.ParserCreate("UTF-8", _SEPARATOR)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -194,7 +226,8 @@ class _Reader:
 
     def read(self, repaired: int) -> Envelope:
         try:
-            self._parser.Parse(self._octets, True)
+            self._parser.Parse(self._octets[: self._first], False)
+            self._parser.Parse(self._octets[self._last :], True)
         except expat.ExpatError as error:
             at = max(self._parser.ErrorByteIndex, 0)
             raise MessageError("not-well-formed", offset=at, document="XML 1.0", detail=expat.ErrorString(error.code)) from None
@@ -203,14 +236,23 @@ class _Reader:
         assert self._root is not None  # noqa: S101 - a document without a root isn't well-formed
         return Envelope(b"".join((self._octets, *self._behind)), self._root, self._spans, repaired)
 
+    def _at(self) -> int:
+        """The octet of the document at which the parser is."""
+        at = self._parser.CurrentByteIndex
+        return at if at < self._first else at - self._first + self._last
+
+    def _line(self) -> int:
+        line = self._parser.CurrentLineNumber
+        return line if self._parser.CurrentByteIndex < self._first else line + self._octets.count(b"\n", self._first, self._last)
+
     def _doctype(self, *_declaration: object) -> None:
-        raise MessageError("doctype", offset=self._parser.CurrentByteIndex, document="SOAP 1.2 section 5")
+        raise MessageError("doctype", offset=self._at(), document="SOAP 1.2 section 5")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if self._within:
             self._start_within()
             return
-        at = self._parser.CurrentByteIndex
+        at = self._at()
         self._elements += 1
         if self._elements > MAX_ELEMENTS + len(self._spans) // 2:
             raise MessageError("too-many-elements", offset=at, document=DOCUMENT, detail=f"more than {MAX_ELEMENTS}")
@@ -223,10 +265,10 @@ class _Reader:
         if len(self._open) == len(_EVENT_PATH) - 1 and name == _EVENT_PATH[-1] and [each.qualified for each in self._open] == _EVENT_PATH[:-1]:
             self._enter_event()
         else:
-            self._open.append(_Open(name, attributes, self._parser.CurrentLineNumber))
+            self._open.append(_Open(name, attributes, self._line()))
 
     def _end(self, _name: str) -> None:
-        at = self._parser.CurrentByteIndex
+        at = self._at()
         if self._within:
             self._within -= 1
             if not self._within:
@@ -246,7 +288,7 @@ class _Reader:
 
     def _enter_event(self) -> None:
         if len(self._spans) == 2 * MAX_EVENTS:
-            raise MessageError("too-many-events", offset=self._parser.CurrentByteIndex, document=DOCUMENT, detail=f"more than {MAX_EVENTS}")
+            raise MessageError("too-many-events", offset=self._at(), document=DOCUMENT, detail=f"more than {MAX_EVENTS}")
         self._within, self._event_start, self._sections, self._scattered = 1, -1, 0, False
         self._pieces.clear()
         self._parser.CharacterDataHandler = self._text_within
@@ -254,7 +296,7 @@ class _Reader:
         self._parser.EndCdataSectionHandler = self._end_cdata
 
     def _start_within(self) -> None:
-        at = self._parser.CurrentByteIndex
+        at = self._at()
         if self._within > MAX_EVENT_DEPTH:
             raise MessageError("too-deep", offset=at, document=DOCUMENT, detail=f"more than {MAX_EVENT_DEPTH} levels in an event")
         if self._event_start < 0:
@@ -267,11 +309,11 @@ class _Reader:
         self._scattered = self._scattered or text.strip(BLANK) != ""
 
     def _start_cdata(self) -> None:
-        self._cdata = (self._parser.CurrentByteIndex + _CDATA_START, 0)
+        self._cdata = (self._at() + _CDATA_START, 0)
         self._parser.CharacterDataHandler = None
 
     def _end_cdata(self) -> None:
-        self._cdata = (self._cdata[0], self._parser.CurrentByteIndex)
+        self._cdata = (self._cdata[0], self._at())
         if self._event_start < 0:
             self._scattered = self._scattered or self._sections > 0
             self._sections += 1

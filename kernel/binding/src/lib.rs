@@ -12,7 +12,7 @@ mod _native {
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
-    use tidegate_core::{compression, sldc, syslog_framing};
+    use tidegate_core::{compression, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml};
 
     type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
     type Trailed<'py> = (Bound<'py, PyBytes>, usize, bool, usize);
@@ -75,6 +75,43 @@ mod _native {
     #[pyo3(signature = (content, /))]
     fn sldc_encode<'py>(py: Python<'py>, content: &[u8]) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &py.detach(|| sldc::encode(content)))
+    }
+
+    /// (UTF-8, code units that were no character) of UTF-16.
+    #[pyfunction]
+    #[pyo3(signature = (octets, big_endian, /))]
+    fn decode_utf_16<'py>(py: Python<'py>, octets: &[u8], big_endian: bool) -> (Bound<'py, PyBytes>, usize) {
+        let order = if big_endian { soap_encoding::Order::Big } else { soap_encoding::Order::Little };
+        let (text, replaced) = py.detach(|| soap_encoding::decode_utf_16(octets, order));
+        (PyBytes::new(py, &text), replaced)
+    }
+
+    /// (computer, channel, highest record ID) of a batch's events.
+    #[pyfunction]
+    #[pyo3(signature = (buffer, spans, /))]
+    fn highest_record_ids(py: Python<'_>, buffer: &[u8], spans: &[u8]) -> Vec<(String, String, u64)> {
+        let spans = offsets(spans);
+        py.detach(|| record_ids::highest_record_ids(buffer, &spans))
+    }
+
+    /// (spans, end of the first event, end of the last) of the run of events in one wrapping that begins with the first.
+    #[pyfunction]
+    #[pyo3(signature = (octets, /))]
+    fn scan_wrapped_events<'py>(py: Python<'py>, octets: &[u8]) -> (Bound<'py, PyBytes>, usize, usize) {
+        let found = py.detach(|| wrapped_events::scan_wrapped_events(octets));
+        (native_u32(py, &found.spans), found.first_end, found.last_end)
+    }
+
+    /// Whether octets are UTF-8 without characters that XML doesn't allow.
+    #[pyfunction]
+    #[pyo3(signature = (octets, /))]
+    fn is_legal_xml(py: Python<'_>, octets: &[u8]) -> bool {
+        py.detach(|| xml::is_legal(octets))
+    }
+
+    /// Spans from the octets of `array("I").tobytes()`.
+    fn offsets(spans: &[u8]) -> Vec<u32> {
+        spans.chunks_exact(4).filter_map(|four| four.try_into().ok()).map(u32::from_ne_bytes).collect()
     }
 
     fn value_error(error: &compression::Error) -> PyErr {

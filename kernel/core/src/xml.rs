@@ -327,6 +327,23 @@ pub struct Survey {
     breaks: bool,
 }
 
+/// Whether octets are UTF-8 and hold no character that XML doesn't allow.
+#[must_use]
+pub fn is_legal(octets: &[u8]) -> bool {
+    let (mut low, mut high) = (false, 0);
+    for &octet in octets {
+        low |= octet < b' ';
+        high |= octet;
+    }
+    let is_control = |octet: u8| octet < b' ' && !is_white(octet);
+    !(low && octets.iter().copied().any(is_control)) && (high.is_ascii() || is_wide_legal(octets))
+}
+
+fn is_wide_legal(octets: &[u8]) -> bool {
+    let holds = |text: &[u8]| memmem::find(octets, text).is_some();
+    core::str::from_utf8(octets).is_ok() && !holds(b"\xef\xbf\xbe") && !holds(b"\xef\xbf\xbf")
+}
+
 impl Survey {
     /// Whether every text stands for itself.
     fn is_plain(self) -> bool {
@@ -347,12 +364,7 @@ pub fn survey(document: &[u8]) -> Option<Survey> {
     if low && document.iter().any(|&octet| octet < b' ' && !is_white(octet)) {
         return None;
     }
-    let is_utf_8 = high.is_ascii() || core::str::from_utf8(document).is_ok();
-    let holds = |text: &[u8]| memmem::find(document, text).is_some();
-    if !is_utf_8
-        || (!high.is_ascii() && (holds(b"\xef\xbf\xbe") || holds(b"\xef\xbf\xbf")))
-        || (bracket && holds(b"]]>"))
-    {
+    if !(high.is_ascii() || is_wide_legal(document)) || (bracket && memmem::find(document, b"]]>").is_some()) {
         return None;
     }
     Some(Survey { references: reference, breaks: low })
