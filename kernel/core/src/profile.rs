@@ -19,15 +19,33 @@ pub struct Profile {
     any_id: bool,
     numbers: Vec<u64>,
     others: Vec<String>,
-    keys: Vec<EventKey>,
-    plans: Vec<(EventKey, usize)>,
+    keys: ByNumber<()>,
+    plans: ByNumber<usize>,
+}
+
+/// Event keys with something of each, in the order of the numbers that their IDs are; IDs that are none come first.
+#[derive(Clone, Debug, Default)]
+struct ByNumber<T>(Vec<(Option<usize>, EventKey, T)>);
+
+impl<T> ByNumber<T> {
+    fn new(pairs: impl IntoIterator<Item = (EventKey, T)>) -> Self {
+        let mut keys: Vec<_> =
+            pairs.into_iter().map(|(key, value)| (number(key.event_id.as_bytes()), key, value)).collect();
+        keys.sort_by_key(|&(number, _, _)| number);
+        Self(keys)
+    }
+
+    /// The keys whose ID is this number, or no number.
+    fn of(&self, number: Option<usize>) -> impl Iterator<Item = &(Option<usize>, EventKey, T)> {
+        let first = self.0.partition_point(|&(known, _, _)| known < number);
+        self.0[first..].iter().take_while(move |&&(known, _, _)| known == number)
+    }
 }
 
 impl Profile {
     /// A profile of keys that are kept and keys that have a plan, by its number.
     #[must_use]
-    pub fn new(keys: Vec<EventKey>, mut plans: Vec<(EventKey, usize)>, keep_all: bool) -> Self {
-        plans.sort_by(|(left, _), (right, _)| left.event_id.cmp(&right.event_id));
+    pub fn new(keys: Vec<EventKey>, plans: Vec<(EventKey, usize)>, keep_all: bool) -> Self {
         let mut profile = Self { keep_all, numbers: vec![0; IDS / 64], ..Self::default() };
         for key in &keys {
             match number(key.event_id.as_bytes()) {
@@ -36,7 +54,8 @@ impl Profile {
                 None => profile.others.push(key.event_id.clone()),
             }
         }
-        Self { keys, plans, ..profile }
+        let keys = ByNumber::new(keys.into_iter().map(|key| (key, ())));
+        Self { keys, plans: ByNumber::new(plans), ..profile }
     }
 
     /// Whether everything is kept.
@@ -50,7 +69,7 @@ impl Profile {
     pub fn may_want(&self, event_id: &[u8]) -> bool {
         self.any_id
             || match number(event_id) {
-                Some(at) => self.numbers[at / 64] >> (at % 64) & 1 == 1,
+                Some(at) => self.numbers.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1),
                 None => self.others.iter().any(|other| other.as_bytes() == event_id),
             }
     }
@@ -58,12 +77,13 @@ impl Profile {
     /// Whether an event of this key is kept by the profile. What `keep_all` keeps isn't asked.
     #[must_use]
     pub fn wants(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> bool {
-        self.may_want(event_id)
-            && self.keys.iter().any(|key| {
-                (key.event_id == ANY || key.event_id.as_bytes() == event_id)
-                    && key.channel.as_bytes() == channel
-                    && (key.provider == ANY || key.provider.as_bytes() == provider)
-            })
+        let number = number(event_id);
+        let like = |(_, key, ()): &(Option<usize>, EventKey, ())| {
+            key.channel.as_bytes() == channel && (key.provider == ANY || key.provider.as_bytes() == provider)
+        };
+        let of_any =
+            |(_, key, ()): &&(Option<usize>, EventKey, ())| key.event_id == ANY || key.event_id.as_bytes() == event_id;
+        (number.is_some() && self.keys.of(number).any(like)) || self.keys.of(None).filter(of_any).any(like)
     }
 
     /// The number of the plan of an event: by its own tables if the profile wants it, else its channel's or anybody's.
@@ -75,12 +95,13 @@ impl Profile {
     }
 
     fn find(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> Option<usize> {
-        let first = self.plans.partition_point(|(key, _)| key.event_id.as_bytes() < event_id);
-        self.plans[first..]
-            .iter()
-            .take_while(|(key, _)| key.event_id.as_bytes() == event_id)
-            .find(|(key, _)| key.channel.as_bytes() == channel && key.provider.as_bytes() == provider)
-            .map(|&(_, plan)| plan)
+        let number = number(event_id);
+        let like = |(_, key, _): &&(Option<usize>, EventKey, usize)| {
+            key.channel.as_bytes() == channel
+                && key.provider.as_bytes() == provider
+                && (number.is_some() || key.event_id.as_bytes() == event_id)
+        };
+        self.plans.of(number).find(like).map(|&(_, _, plan)| plan)
     }
 }
 

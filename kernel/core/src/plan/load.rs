@@ -7,8 +7,8 @@ use super::document::{
 use super::names::Names;
 use super::read::Slot;
 use super::{
-    Activity, Branch, Caption, Fill, IndexLeaves, Input, Leaves, MAX_INPUTS, MAX_LEAVES, MAX_OUTPUTS, Made, Observable,
-    Op, Options, Piece, Plan, Plans, Row, Spelling, Step, Target, Uid, Value,
+    Activity, Branch, Caption, Copy, Fill, IndexLeaves, Input, Leaves, MAX_INPUTS, MAX_LEAVES, MAX_OUTPUTS, Made,
+    Observable, Op, Options, Piece, Plan, Plans, Row, Spelling, Step, Target, Uid, Value,
 };
 use crate::json_out::write_text;
 use crate::judge::Context;
@@ -155,7 +155,7 @@ impl Pool {
 
     fn ops(&mut self, parts: &[OpPart]) -> Loaded<Vec<Op>> {
         let op = |part: &OpPart| match part {
-            OpPart::Row(row) => self.row(row).map(Op::Row),
+            OpPart::Row(row) => self.row(row).map(|loaded| copied(row, &loaded).map_or(Op::Row(loaded), Op::Copy)),
             OpPart::Choice(branches) => {
                 branches.iter().map(|branch| self.branch(branch)).collect::<Loaded<_>>().map(Op::Choice)
             }
@@ -245,6 +245,17 @@ impl Pool {
         }
         Ok(())
     }
+}
+
+/// The row as a [`Copy`], if it is no more.
+fn copied(part: &RowPart, row: &Row) -> Option<Copy> {
+    let ([named], [(_, [Target::Leaf { leaf, .. }, ..])], &[input]) =
+        (part.transforms.as_slice(), row.transforms.as_slice(), row.inputs.as_slice())
+    else {
+        return None;
+    };
+    let printed = named.name == "text";
+    (printed || named.name == "copy").then_some(Copy { input, leaf: *leaf, printed, unless: row.unless })
 }
 
 fn spelled(part: &SpelledPart) -> Loaded<(Input, Spelling)> {

@@ -29,6 +29,17 @@ pub const MAX_OUTPUTS: usize = 4;
 /// A set of leaves, one bit each.
 pub type Leaves = u128;
 
+/// The set of one leaf: a look-up, since shifting 128 bits takes several steps.
+const ONLY: [Leaves; MAX_LEAVES] = {
+    let mut sets = [1; MAX_LEAVES];
+    let mut leaf = 1;
+    while leaf < MAX_LEAVES {
+        sets[leaf] = sets[leaf - 1] << 1;
+        leaf += 1;
+    }
+    sets
+};
+
 /// What stands at a leaf, or comes out of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -119,6 +130,7 @@ pub struct Plan {
 
 #[derive(Clone, Debug)]
 enum Op {
+    Copy(Copy),
     Row(Row),
     Choice(Vec<Branch>),
     Fill(Fill),
@@ -130,6 +142,15 @@ struct Row {
     inputs: Vec<Input>,
     unless: Leaves,
     options: Options,
+}
+
+/// The commonest row by far: one input, as it is or as text, to one leaf.
+#[derive(Clone, Copy, Debug)]
+struct Copy {
+    input: Input,
+    leaf: u8,
+    printed: bool,
+    unless: Leaves,
 }
 
 #[derive(Clone, Copy, Debug)]

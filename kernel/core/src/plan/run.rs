@@ -1,7 +1,9 @@
 //! Running a plan over one source: twin of `_Run` in `normalizers/engine.py`, whose docstring has the rules.
 
 use super::payload_digest::payload_digest;
-use super::{Input, Leaves, MAX_INPUTS, MAX_LEAVES, Op, Piece, Plan, Plans, Row, Spelling, Target, Uid, Value};
+use super::{
+    Copy, Input, Leaves, MAX_INPUTS, MAX_LEAVES, ONLY, Op, Piece, Plan, Plans, Row, Spelling, Target, Uid, Value,
+};
 use crate::source::{Source, Text};
 use crate::transforms::{Output, Outputs, Texts};
 use crate::uid::uuid5;
@@ -84,9 +86,14 @@ pub fn map_event(
 }
 
 impl Run {
+    /// Whether anything stands at a leaf.
+    fn has(&self, leaf: u8) -> bool {
+        self.present & ONLY[usize::from(leaf)] != 0
+    }
+
     /// What stands at a leaf.
     pub(super) fn value(&self, leaf: u8) -> Option<Value> {
-        if self.present >> leaf & 1 == 1 { Some(self.values[usize::from(leaf)]) } else { None }
+        if self.has(leaf) { Some(self.values[usize::from(leaf)]) } else { None }
     }
 
     /// Which leaves are present.
@@ -96,7 +103,7 @@ impl Run {
 
     fn set(&mut self, leaf: u8, value: Value) {
         self.values[usize::from(leaf)] = value;
-        self.present |= 1 << leaf;
+        self.present |= ONLY[usize::from(leaf)];
     }
 
     fn set_all(&mut self, values: &[(u8, Value)]) {
@@ -167,6 +174,7 @@ impl Engine<'_> {
     fn ops(&mut self, ops: &[Op]) {
         for op in ops {
             match op {
+                Op::Copy(row) => self.copy(row),
                 Op::Row(row) => self.row(row),
                 Op::Choice(branches) => {
                     for branch in branches {
@@ -196,6 +204,20 @@ impl Engine<'_> {
         }
     }
 
+    fn copy(&mut self, row: &Copy) {
+        if self.run.has(row.leaf) || self.run.present & row.unless != 0 {
+            return;
+        }
+        let Some(mut value) = self.read(row.input) else { return };
+        if row.printed && !matches!(value, Value::Text(_)) {
+            value = Value::Text(self.texts().printed(Some(value)));
+        }
+        if let Input::Payload { name, takes: true } = row.input {
+            self.run.taken |= 1 << name;
+        }
+        self.run.set(row.leaf, value);
+    }
+
     fn row(&mut self, row: &Row) {
         let mut values = [None; MAX_INPUTS];
         let mut any = row.inputs.is_empty();
@@ -219,7 +241,7 @@ impl Engine<'_> {
     /// Write all outputs, or, where one's leaf is there already, none.
     fn write(&mut self, row: &Row, targets: &[Target], outputs: &Outputs) {
         let pairs = || targets.iter().zip(outputs).filter(|(_, output)| **output != Output::Nothing);
-        let written = |(target, _): (&Target, _)| matches!(target, Target::Leaf { leaf, .. } if self.run.present >> leaf & 1 == 1);
+        let written = |(target, _): (&Target, _)| matches!(target, Target::Leaf { leaf, .. } if self.run.has(*leaf));
         if pairs().any(written) {
             return;
         }
