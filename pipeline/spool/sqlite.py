@@ -1,13 +1,13 @@
 """SqliteSpool: the embedded spool, the async face of its ledger.
 
 The event loop owns what changes between commits (cursors, dead letters, damaged rows that were met). A transaction takes a snapshot of it to a worker
-thread and brings back what it decided. Rows just committed stay in memory for a while, so that destinations which keep up never read the disk.
+thread and brings back what it decided.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +25,7 @@ from pipeline.spool.database import FILE_NAME, translated
 from pipeline.spool.files import OpenFiles, open_files
 from pipeline.spool.ledger import DeadLetter, Outcome, Standing, Work
 from pipeline.spool.originals import read_originals
+from pipeline.spool.recent import RecentRows
 from pipeline.spool.row import Row
 from pipeline.spool.salvage import mark_damaged
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
@@ -36,7 +37,6 @@ from pipeline.state.sessions import Sessions
 
 Answer = TypeVar("Answer")
 
-RECENT_OCTETS: Final = 16 << 20
 MAX_STATE_OCTETS: Final = 4096
 MAX_DETAIL: Final = 1024
 
@@ -103,8 +103,7 @@ class SqliteSpool:
         self._letters: list[DeadLetter] = []
         self._damaged: dict[int, Damaged] = {}
         self._forgotten: set[str] = set()
-        self._recent: Final[OrderedDict[int, Row]] = OrderedDict()
-        self._recent_octets = 0
+        self._recent: Final = RecentRows()
         self._more_to_prune = True
         self._grown = trio.Event()
         self._blockade: Blockade | None = None
@@ -213,7 +212,7 @@ class SqliteSpool:
         self._more_to_prune = outcome.more
         if outcome.more:
             self.work.set()
-        self._remember(outcome.fresh)
+        self._recent.add(outcome.fresh)
         self._block(outcome.blockade)
         grown = outcome.head.number > self._head.number
         self._head = outcome.head
@@ -226,13 +225,6 @@ class SqliteSpool:
             self.turned.set()
         self._blockade = blockade
         self._metrics.spool_full.set(blockade is not None)
-
-    def _remember(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            self._recent[row.first] = row
-            self._recent_octets += len(row.records)
-        while self._recent_octets > RECENT_OCTETS:
-            self._recent_octets -= len(self._recent.popitem(last=False)[1].records)
 
     async def read(self, consumer: str) -> Row | None:
         cursor = self._cursors[consumer]

@@ -100,46 +100,38 @@ def follow(known: Session | None, change: SessionChange, now_ms: int) -> tuple[S
     """
     at_ms, stopped = change.at_ms, change.event is SessionEvent.STOP
     begun = at_ms if change.started_at_ms is None else min(change.started_at_ms, at_ms)
-    fresh = Session(
-        UNNUMBERED,
-        change.nas,
-        change.session_id,
-        change.user,
-        change.domain,
-        change.address,
-        change.client,
-        begun,
-        at_ms,
-        at_ms if stopped else None,
-        now_ms,
-    )
     if known is None:
-        return (fresh,)
+        return (_made_by(change, begun, now_ms),)
     says_begun = change.event is SessionEvent.START or change.started_at_ms is not None
     if says_begun and begun > known.last_at_ms:
-        return (known._replace(ended_at_ms=begun, heard_at_ms=now_ms), fresh) if known.ended_at_ms is None else (fresh,)
+        fresh = _made_by(change, begun, now_ms)
+        return (known._replace(ended_at_ms=begun, heard_at_ms=now_ms), fresh) if known.is_open else (fresh,)
     if stopped and at_ms < known.begun_at_ms - SLACK_MS:
-        return (fresh, known)
-    if known.ended_at_ms is not None:
-        return (_with_what(known, fresh)._replace(begun_at_ms=min(known.begun_at_ms, begun)),)
-    last = max(at_ms, known.last_at_ms)
-    told = _with_what(fresh, known) if at_ms >= known.last_at_ms else _with_what(known, fresh)
-    return (
-        told._replace(
-            number=known.number,
-            begun_at_ms=min(known.begun_at_ms, begun),
-            last_at_ms=last,
-            ended_at_ms=last if stopped else None,
-            heard_at_ms=now_ms,
-        ),
-    )
+        return (_made_by(change, begun, now_ms), known)
+    return (_changed_by(change, begun, now_ms, known),)
 
 
-def _with_what(one: Session, other: Session) -> Session:
-    """One word on a session, with what another one knows besides."""
-    return one._replace(
-        user=one.user or other.user,
-        domain=one.domain if one.user else other.domain,
-        address=one.address or other.address,
-        client=one.client or other.client,
+def _made_by(change: SessionChange, begun: int, now_ms: int) -> Session:
+    at_ms, ended = change.at_ms, change.at_ms if change.event is SessionEvent.STOP else None
+    return Session(UNNUMBERED, change.nas, change.session_id, change.user, change.domain, change.address, change.client, begun, at_ms, ended, now_ms)
+
+
+def _changed_by(change: SessionChange, begun: int, now_ms: int, known: Session) -> Session:
+    """A session after one word more on it: what the later word tells counts, the earlier one fills what it leaves out."""
+    is_later = known.is_open and change.at_ms >= known.last_at_ms
+    first, second = (change, known) if is_later else (known, change)
+    account = first if first.user else second
+    last = change.at_ms if is_later else known.last_at_ms
+    return Session(
+        number=known.number,
+        nas=known.nas,
+        session_id=known.session_id,
+        user=account.user,
+        domain=account.domain,
+        address=first.address or second.address,
+        client=first.client or second.client,
+        begun_at_ms=min(known.begun_at_ms, begun),
+        last_at_ms=last,
+        ended_at_ms=last if known.is_open and change.event is SessionEvent.STOP else known.ended_at_ms,
+        heard_at_ms=now_ms if known.is_open else known.heard_at_ms,
     )

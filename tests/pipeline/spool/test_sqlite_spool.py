@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import randbytes
 
@@ -21,6 +22,8 @@ from pipeline.index import Entry
 from pipeline.metrics import Metrics
 from pipeline.spool import database
 from pipeline.spool.database import check_sqlite
+from pipeline.spool.recent import RecentRows
+from pipeline.spool.schema import SCHEMA_VERSION
 from pipeline.spool.settings import Consumer, DuplicateSettings, OnFull, SpoolSettings, Start
 from pipeline.spool.spool import Committed
 from pipeline.spool.sqlite import SqliteSpool
@@ -296,7 +299,7 @@ async def test_waiting_for_more(tmp_path: Path) -> None:
 
 
 async def test_one_who_lags_reads_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.spool.sqlite.RECENT_OCTETS", 0)
+    monkeypatch.setattr("pipeline.spool.sqlite.RecentRows", partial(RecentRows, 0))
     spool = spool_in(tmp_path, [ARCHIVE])
     for name in range(20):
         await spool.commit(submissions(batch_of([2 * name, 2 * name + 1])))
@@ -355,13 +358,15 @@ def test_another_process_holds_the_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "also"),
-    [(7, "UPDATE head SET schema = 7;"), (3, "UPDATE head SET schema = 3;"), (4, ""), (99, ""), (1000, "")],
-    ids=["both places", "both places, a bit away", "another", "any", "any of two octets"],
+    [(SCHEMA_VERSION + 1, True), (SCHEMA_VERSION | 64, True), (SCHEMA_VERSION ^ 96, False), (99, False), (1000, False)],
+    ids=["the next", "a bit away", "two bits away, where a newer one keeps no second copy", "any", "any of two octets"],
 )
-def test_a_newer_schema_is_refused_and_left_alone(version: int, also: str, tmp_path: Path) -> None:
+def test_a_newer_schema_is_refused_and_left_alone(version: int, also: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
     trio.run(spool_in(tmp_path).close)
     connection = apsw.Connection(str(tmp_path / "spool.sqlite"))
-    connection.execute(f"{also} PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE)")
+    if also:
+        connection.execute("UPDATE head SET schema = ?", (version,))
+    connection.execute(f"PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     with pytest.raises(SpoolError) as caught:
         spool_in(tmp_path)

@@ -173,11 +173,12 @@ class SessionMachine(RuleBasedStateMachine):
         self.open()
 
     def held(self) -> list[tuple[object, ...]]:
-        found = [(each.nas, each.session_id, each.user, each.domain, each.address, *each[7:10]) for each in self.spool.sessions if each.session_id]
+        found = [(each.nas, each.session_id, each.user, each.domain, each.address, *each[7:10]) for each in self.spool.sessions]
         return sorted(found, key=repr)
 
     def expected(self, naive: Naive) -> list[tuple[object, ...]]:
-        return sorted((known.as_tuple() for known in naive.sessions), key=repr)
+        servers = [(nas, "", "", "", "", at, at, at) for nas, at in naive.restarts.items()]
+        return sorted([*servers, *(known.as_tuple() for known in naive.sessions)], key=repr)
 
     @invariant()
     def is_what_was_committed(self) -> None:
