@@ -85,4 +85,4 @@ def _encodable(text: str) -> str:
 
 def _exact(time: EventTime) -> str:
     seconds, fraction = divmod(time.unix_ns, SECOND)
-    return f"{seconds}.{fraction:09}"[: -9 + time.digits] if time.digits else str(seconds)
+    return f"{seconds}.{f'{fraction:09}'[: time.digits]}" if time.digits else str(seconds)

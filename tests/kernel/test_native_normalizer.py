@@ -103,6 +103,29 @@ def test_raw_data_is_the_reference_engines() -> None:
     assert engines.share_left() == 1
 
 
+TIMES = [
+    "2024-03-15T12:00:00.123456789Z",
+    "2024-03-15T12:00:00.1234567Z",
+    "2024-03-15T12:00:00.1Z",
+    "2024-03-15T12:00:00Z",
+    "2024-03-15T12:00:00.9999999+05:30",
+    "1969-12-31T23:59:59.9996Z",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999999999Z",
+    "soon",
+    "",
+]
+
+
+@pytest.mark.parametrize("time", TIMES, ids=lambda time: time or "none")
+@pytest.mark.parametrize("record_id", [b"88100", b""], ids=["strong", "weak"])
+def test_times(time: str, record_id: bytes) -> None:
+    known = encode_event(SAMPLES["4728"])
+    message = known.replace(b"2024-03-15T12:00:00.1234567Z", time.encode()).replace(b">88100<", b">" + record_id + b"<")
+    assert message != known or time == TIMES[1]
+    DEFAULT.agree([message])
+
+
 def test_few_ordinary_events_are_left() -> None:
     engines = Engines("mdi-current")
     engines.agree([message.read_bytes() for message in EVENTS])
