@@ -127,6 +127,8 @@ class _Writer:
         needed = {*index.values(), *(path for path, _ in self.plans.observables), *(path for path, _, _ in captions)}
         uids = [self.uid(uid) for uid in plan.uids]
         _demand(bool(uids) and plan.uids[-1].need is None)
+        for name in sorted(plan.mapped):
+            self.names.setdefault(name, len(self.names))
         time_debug = self.debug("time")
         part = {
             "missing": sorted(plan.missing),
