@@ -13,8 +13,9 @@ from support.engines import ORIGIN, Engines
 from support.events import HOSTILE, SAMPLES, SIDS, WELL_KNOWN_SIDS
 
 import kernel
+from normalizers.document import Constant
 from normalizers.native_plan import INPUTS, SUFFIXES, encode_profile
-from normalizers.plan import Branch, Choice, Fill, Input, Json, OcsfClass, Op, Options, Plan, Row, Test, Uid, Where
+from normalizers.plan import Branch, Choice, Fill, Input, OcsfClass, Op, Options, Plan, Row, Test, Uid, Where
 from normalizers.profiles import Profile, load_profile
 from normalizers.settings import NormalizeSettings
 from normalizers.transforms import TESTS, TRANSFORMS
@@ -109,7 +110,7 @@ TEXTS += [
     "0x8020000000000000",
     "\u00e4\u20ac\U0001f600",
 ]
-CONSTANTS: st.SearchStrategy[Json] = st.sampled_from(["k", "", 0, 7, True, ["l", "m"], [{"b": "1", "a": "2"}]])
+CONSTANTS: st.SearchStrategy[Constant] = st.sampled_from(["k", "", 0, 7, True, ["l", "m"], [{"b": "1", "a": "2"}]])
 TABLE = {"-1": "minus", "x$": 4, "0x0": "zero", "4": "Four", "": "empty", "0xc0000064": "gone", "audit success": 1}
 
 INPUT_OF = st.one_of(
@@ -124,7 +125,7 @@ SOME_PATHS = st.lists(st.sampled_from(PATHS), max_size=2).map(tuple)
 def rows(draw: st.DrawFn) -> Row:
     names = draw(st.lists(st.sampled_from(sorted(SUFFIXES)), min_size=1, max_size=2))
     least = max(INPUTS.get(name, 1) for name in names)
-    options = Options(draw(st.sampled_from([{}, TABLE])), draw(st.none() | CONSTANTS), draw(st.integers(0, 9)), draw(st.integers(0, 9)))  # type: ignore[arg-type] # a row's constants are as many as JSON's
+    options = Options(draw(st.sampled_from([{}, TABLE])), draw(st.none() | CONSTANTS), draw(st.integers(0, 9)), draw(st.integers(0, 9)))
     inputs = draw(st.lists(INPUT_OF, min_size=least, max_size=3))
     return Row(tuple(TRANSFORMS[name] for name in names), tuple(inputs), draw(st.sampled_from(PATHS)), draw(SOME_PATHS), options)
 
