@@ -11,6 +11,9 @@ Left out, and counted by reason when the rest of the row was answered:
 An attempt fails where a packet isn't answered in time (`unanswered`; `refused-answers` where answers came that don't count, which mostly is another secret),
 where the server is too slow to answer the whole row in half the time of an attempt (`slow`), or by what the system says. What was answered from the first
 record on is never sent again; what came behind it may be, as another request.
+
+A packet that the server ignored in each of five attempts, while it answered others, is refused (`ignored`): it is parked, and the others go on. Where nothing
+else is answered, nothing is given up.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from pipeline.spool.row import Row
 from wire.radius.packet import MAX_LENGTH
 
 NO_ORIGINAL: Final = "no-original"
+IGNORED: Final = "ignored"
+IGNORED_OFTEN: Final = 5
 LONGEST_PATIENCE_S: Final = 30.0
 """MRD of RFC 5080 section 2.2.1."""
 
@@ -60,6 +65,7 @@ class Relay:
         self._half: Final = settings.retry.timeout * 0.45  # twice that is an attempt, with some time to spare
         self._socket: trio.socket.SocketType | None = None
         self._identifiers: deque[int] = deque()
+        self._ignored: Counter[int] = Counter()
         metrics.relay_retransmissions.labels(settings.name)
 
     async def open(self, state: bytes) -> None:  # noqa: ARG002 - a relay has no memory of its own
@@ -76,8 +82,12 @@ class Relay:
         """Pass on every packet of a row, and wait for all answers. There is no state.
 
         Raises:
-            DeliveryError: RETRY; `taken` counts the records from the first on that were answered or have nothing to pass on.
+            DeliveryError: RETRY; `taken` counts the records from the first on that were answered or have nothing to pass on. REFUSED where
+                a packet is ignored again and again.
         """
+        self._ignored = Counter({number: count for number, count in self._ignored.items() if number >= row.numbers[0]})
+        if any(self._ignored[number] >= IGNORED_OFTEN for number in row.numbers):
+            raise DeliveryError(IGNORED, Fault.REFUSED, detail=f"{self._settings.address[1]} answers others, and never this one")
         try:
             found = await self._originals(row)
         except SpoolError as error:
@@ -96,6 +106,7 @@ class Relay:
         try:
             await self._run(exchange)
         except DeliveryError as error:
+            self._ignored.update(exchange.ignored)
             taken = places[exchange.answered] if exchange.answered < len(places) else len(found)
             raise DeliveryError(error.reason, Fault.RETRY, detail=error.detail, taken=taken) from error
         finally:

@@ -80,12 +80,16 @@ def check_answer(datagram: bytes, request: bytes, secret: bytes) -> None:
 class _Sent:
     """A request that waits for its answer.
 
+    number:    of its record.
     place:     among the requests of its exchange.
+    answers:   how many had come when it left.
     again_at:  when it is sent again; `wait` is the pause before that.
     until:     when it is given up.
     """
 
+    number: int
     place: int
+    answers: int
     request: bytes
     again_at: float
     wait: float
@@ -131,11 +135,17 @@ class RelayExchange:
         self.unfit: Final = Counter[str]()
         self.refused: Final = Counter[str]()
         self.again = 0
+        self._answers = 0
 
     @property
     def answered(self) -> int:
         """How many, from the first on without gap, need nothing more."""
         return min(self._open, default=self._count)
+
+    @property
+    def ignored(self) -> list[int]:
+        """Records' numbers of the requests that wait although the server has answered others since they left."""
+        return [sent.number for sent in self._waiting.values() if self._answers > sent.answers]
 
     @property
     def waiting(self) -> int:
@@ -164,7 +174,7 @@ class RelayExchange:
                 self._open.discard(place)
                 continue
             wait = self._jittered(IRT_S)
-            self._waiting[self._free.popleft()] = _Sent(place, request, now + wait, wait, now + self._patience)
+            self._waiting[self._free.popleft()] = _Sent(original.number, place, self._answers, request, now + wait, wait, now + self._patience)
             yield request
 
     def _jittered(self, wait: float) -> float:
@@ -184,6 +194,7 @@ class RelayExchange:
         del self._waiting[identifier]
         self._free.append(identifier)
         self._open.discard(sent.place)
+        self._answers += 1
 
     def next_at(self) -> float:
         """When something is due again, if no answer comes before."""

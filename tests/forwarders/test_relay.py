@@ -281,3 +281,27 @@ async def test_pieces_of_a_row_are_passed_on_alone() -> None:
         await relay.close()
     assert server.users() == [b"user4", b"user5", b"user0", b"user2"]
     assert [parse_packet(request).values(PROXY_STATE)[-1] for request in server.heard] == [number.to_bytes(8) for number in (1004, 1005, 1000, 1002)]
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["the others are answered", "nobody is answered"])
+async def test_what_is_ignored_while_others_are_answered_is_refused_in_the_end(others: bool, patient_clock: trio.testing.MockClock) -> None:  # noqa: FBT001 - a parameter
+    """It would keep all that come behind it from the server for ever; a server that is down keeps everything."""
+
+    def answer(request: bytes, _nth: int) -> list[bytes]:
+        is_meant = parse_packet(request).values(USER_NAME)[0] == b"user1"
+        return [] if is_meant or not others else [encode_response(request, NEXT_SECRET)]
+
+    assert patient_clock.autojump_threshold < 1
+    faults: list[Fault | None] = []
+    async with serving(server := Server(answer)):
+        relay = relay_to(server, [original(name) for name in range(4)])
+        for chosen in [range(4)] + [range(1, 4)] * 5 + [[1], [2, 3]]:
+            await relay.open(b"")
+            try:
+                await relay.deliver(replace(row_of(4), chosen=chosen))
+            except DeliveryError as error:
+                faults.append(error.fault)
+            else:
+                faults.append(None)
+        await relay.close()
+    assert faults == ([Fault.RETRY] * 5 + [Fault.REFUSED, Fault.REFUSED, None] if others else [Fault.RETRY] * 8)
