@@ -18,7 +18,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """One instance per process, handed to whoever counts; tests make their own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - a table, one line each
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside every counter, which nobody asks for
         self.registry: Final = CollectorRegistry(auto_describe=True)
 
@@ -78,6 +78,9 @@ class Metrics:
         )
         self.lost: Final = counter("lost", "Records given up because a destination's quota was full (drop-oldest).", "destination")
         self.parked: Final = counter("parked", "Records a destination refused for good, kept as dead letters.", "destination", "reason")
+        self.redelivered: Final = counter("redelivered", "Dead letters a destination took once they were requeued.", "destination")
+        self.dead_letters: Final = gauge("dead_letters", "Dead letters kept for a destination.", "destination")
+        self.destination_state: Final = gauge("destination_state", "1 for the state a destination is in, 0 for the others.", "destination", "state")
         self.lag_bytes: Final = gauge("lag_bytes", "Spool octets between a destination's cursor and the head.", "destination")
         self.lag_seconds: Final = gauge("lag_seconds", "Age of the oldest record a destination hasn't taken.", "destination")
 

@@ -18,6 +18,7 @@ from pipeline.index import Entry
 from pipeline.spool.composition import ComposedRow, compose
 from pipeline.spool.cursors import SAVE_CURSOR, SELECT_CURSORS, StoredCursor, parse_cursor
 from pipeline.spool.duplicates import Chunk, DuplicateTable
+from pipeline.spool.letters import LetterWork, count_letters, save_letters
 from pipeline.spool.originals import INSERT_ORIGINALS, encode_originals
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
@@ -72,18 +73,6 @@ def parse_head(line: Sequence[object]) -> Head:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that a destination refused for good (`dead_letters`)."""
-
-    consumer: str
-    number: int
-    uid: bytes
-    reason: str
-    detail: str
-    record: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """A consumer in the spool's eyes.
 
@@ -104,7 +93,7 @@ class Work:
     group:      batches and bookmarks.
     standings:  every consumer that has a place.
     forgotten:  consumers whose place is given up.
-    letters:    records parked.
+    letters:    what happens to dead letters.
     damaged:    rows that couldn't be read.
     now_ms:     wall clock.
     """
@@ -112,7 +101,7 @@ class Work:
     group: Sequence[Submission]
     standings: Sequence[Standing]
     forgotten: Sequence[str]
-    letters: Sequence[DeadLetter]
+    letters: LetterWork
     damaged: Sequence[Damaged]
     now_ms: int
 
@@ -140,6 +129,7 @@ class Outcome:
     blockade:     why nothing more is taken in.
     more:         whether there are rows left that nobody needs.
     dropped:      stored rejects that left to make room.
+    requeued:     letters that each request put before its destination again.
     sessions:     what it changed in the table of sessions, which has yet to take it over.
     """
 
@@ -154,6 +144,7 @@ class Outcome:
     blockade: Blockade | None
     more: bool
     dropped: int
+    requeued: tuple[int, ...]
     sessions: SessionPlan
 
 
@@ -162,12 +153,12 @@ class Restored:
     """What a ledger found when it was opened.
 
     cursors:  every consumer's line.
-    parked:   dead letters by consumer.
+    letters:  dead letters by consumer, and how many of them are before it again.
     oldest:   number of the oldest record there is; the head where there is none.
     """
 
     cursors: tuple[StoredCursor, ...]
-    parked: Mapping[str, int]
+    letters: Mapping[str, tuple[int, int]]
     oldest: int
 
 
@@ -193,7 +184,7 @@ class Ledger:
         self.head = parse_head(connection.execute(SELECT_HEAD).get)
         self.restored: Final = Restored(
             tuple(parse_cursor(line) for line in connection.execute(SELECT_CURSORS)),
-            dict(connection.execute("SELECT consumer, count(*) FROM dead_letters GROUP BY consumer")),
+            count_letters(connection),
             self._oldest(),
         )
         self._known = DuplicateTable(settings.duplicates.max, int(settings.duplicates.keep * 1000))
@@ -223,10 +214,7 @@ class Ledger:
             head = self._quarantine(head, work)
             dropped = self._sources.save(work.group, work.now_ms)
             save_sessions(connection, sessions)
-            connection.executemany(
-                "INSERT INTO dead_letters (consumer, number, uid, parked_at_ms, reason, detail, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((letter.consumer, letter.number, letter.uid, work.now_ms, letter.reason, letter.detail, letter.record) for letter in work.letters),
-            )
+            requeued = save_letters(connection, work.letters, work.now_ms)
             moved, lags = self._settle_cursors(work, head)
             standing = {standing.stored.name: standing.stored for standing in work.standings} | {line.name: line for line in moved}
             pruned = self._prune(min((line.cursor for line in standing.values()), default=head.number), head)
@@ -247,7 +235,7 @@ class Ledger:
         self._checkpoint_if_due()
         blockade = self._blockade(work.standings, standing, lags, octets)
         more = pruned == PRUNE_ROWS
-        return Outcome(committed, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped, sessions)
+        return Outcome(committed, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped, requeued, sessions)
 
     def _settle_submissions(self, group: Sequence[Submission], duplicates: Sequence[int]) -> tuple[Committed, ...]:
         kept = (len(submission.batch.index) - count for submission, count in zip(group, duplicates, strict=True))

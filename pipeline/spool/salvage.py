@@ -23,6 +23,7 @@ import apsw
 from pipeline.spool.cursors import CURSOR_LINE, parse_cursor
 from pipeline.spool.database import FILE_NAME, PAGE_OCTETS, open_writer, translated
 from pipeline.spool.ledger import SAVE_HEAD, SELECT_HEAD, Head, Ledger, parse_head
+from pipeline.spool.letters import LETTER_COLUMNS
 from pipeline.spool.originals import ORIGINALS_COLUMNS, are_intact
 from pipeline.spool.settings import SpoolSettings
 from pipeline.spool.sources import SOURCE_COLUMNS
@@ -44,7 +45,7 @@ CHECKED_OCTETS: Final = 1 << 30
 COPIED: Final = {
     "rows": COLUMNS,
     "keys": "number, kept_at_ms, keys",
-    "dead_letters": "id, consumer, number, uid, parked_at_ms, reason, detail, record",
+    "dead_letters": LETTER_COLUMNS,
     "quarantine": "number, records, found_at_ms, why, entries, body",
     "consumers": CURSOR_LINE,
     **SOURCE_COLUMNS,

@@ -128,5 +128,10 @@ CREATE TABLE sessions (                -- VPN sessions
 ) STRICT;
 """
 
-SCHEMAS: Final = (SPINE, RADIUS)
+DELIVERY: Final = """
+ALTER TABLE dead_letters ADD COLUMN requeued_at_ms INTEGER;  -- when it was put before its destination again, and waits for its answer
+ALTER TABLE dead_letters ADD COLUMN entry BLOB;              -- the index of this record alone
+"""
+
+SCHEMAS: Final = (SPINE, RADIUS, DELIVERY)
 SCHEMA_VERSION: Final = len(SCHEMAS)

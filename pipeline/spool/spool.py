@@ -17,6 +17,7 @@ import trio
 
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.model import Batch
+from pipeline.spool.letters import Requeued
 from pipeline.spool.row import Row
 
 
@@ -188,11 +189,16 @@ class Spool(Protocol):
     def position(self, consumer: str) -> Position:
         """Where a consumer stands, what is on its way to the disk included."""
 
-    async def read(self, consumer: str) -> Row | None:
-        """The records from a consumer's cursor on, to the end of one stored row; None when it has caught up."""
+    async def read(self, consumer: str, behind: int | None = None) -> Row | None:
+        """The records from a consumer's cursor on, to the end of one stored row; None when it has caught up.
 
-    async def wait_for_more(self, consumer: str) -> None:
-        """Return once `read` has something."""
+        Args:
+            consumer: whose.
+            behind: the end of what it has in hand already, to read on from there; its cursor unless given, or if that is further.
+        """
+
+    async def wait_for_more(self, consumer: str, behind: int | None = None) -> None:
+        """Return once `read` or `requeued` has something."""
 
     async def originals(self, row: Row) -> tuple[bytes, ...]:
         """The messages that the chosen records of a row came in; `b""` for each that was kept without, or whose message can't be read any more.
@@ -213,6 +219,19 @@ class Spool(Protocol):
 
     def park(self, consumer: str, row: Row, refusal: DeliveryError) -> bool:
         """Keep a row of one record, which a destination refuses for good; durable with the next commit. False if there is no room for more."""
+
+    def has_requeued(self, consumer: str) -> bool:
+        """Whether `requeued` has something."""
+
+    async def requeued(self, consumer: str) -> Requeued | None:
+        """Dead letters that were put before a consumer again and have no answer yet; None where there are none.
+
+        Raises:
+            SpoolError: the spool can't be read.
+        """
+
+    def answer(self, consumer: str, letter: int, refusal: DeliveryError | None = None) -> None:
+        """Say what became of a requeued letter: it was taken, or refused again and is a dead letter as before; durable with the next commit."""
 
     def dropped(self, consumer: str, row: Row) -> bool:
         """Whether drop-oldest moved a consumer's cursor past `row` while it had it in hand, and without success: then these records count as lost now."""

@@ -7,7 +7,6 @@ thread and brings back what it decided.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +22,9 @@ from pipeline.model import Origin, Reject
 from pipeline.spool.cursors import Cursor, restore_cursors
 from pipeline.spool.database import FILE_NAME, translated
 from pipeline.spool.files import OpenFiles, open_files
-from pipeline.spool.ledger import DeadLetter, Outcome, Standing, Work
+from pipeline.spool.ledger import Outcome, Standing, Work
+from pipeline.spool.letter_box import LetterBox
+from pipeline.spool.letters import Requeue, Requeued, read_requeued
 from pipeline.spool.originals import read_originals
 from pipeline.spool.recent import RecentRows
 from pipeline.spool.row import Row
@@ -38,7 +39,6 @@ from pipeline.state.sessions import Sessions
 Answer = TypeVar("Answer")
 
 MAX_STATE_OCTETS: Final = 4096
-MAX_DETAIL: Final = 1024
 
 
 def wall_clock_ms() -> int:
@@ -99,8 +99,7 @@ class SqliteSpool:
             now_ms=clock_ms(),
             all_from_oldest=files.salvaged is not None,
         )
-        self._parked: Final = Counter(ledger.restored.parked)
-        self._letters: list[DeadLetter] = []
+        self._letters: Final = LetterBox(ledger.restored.letters, metrics)
         self._damaged: dict[int, Damaged] = {}
         self._forgotten: set[str] = set()
         self._recent: Final = RecentRows()
@@ -118,6 +117,7 @@ class SqliteSpool:
             metrics.lag_bytes.labels(cursor.name)
             metrics.lag_seconds.labels(cursor.name).set_function(partial(self._lag_seconds, cursor))
             metrics.lost.labels(cursor.name)
+            self._letters.show(cursor.name)
 
     @property
     def blockade(self) -> Blockade | None:
@@ -151,14 +151,14 @@ class SqliteSpool:
             self._apply(work, outcome)
             return outcome.committed
 
-    def _snapshot(self, group: Sequence[Submission]) -> Work:
+    def _snapshot(self, group: Sequence[Submission], requeues: Sequence[Requeue] = ()) -> Work:
         now_ms = self._clock_ms()
         for cursor in list(self._cursors.values()):
             removed_at_ms = cursor.stored.removed_at_ms
             if removed_at_ms is not None and now_ms - removed_at_ms > self._settings.keep_removed * 1000:
                 self._forget(cursor.name)
         standings = [Standing(cursor.stored, cursor.consumer, cursor.claimed, cursor.dirty) for cursor in self._cursors.values()]
-        return Work(group, standings, tuple(self._forgotten), tuple(self._letters), tuple(self._damaged.values()), now_ms)
+        return Work(group, standings, tuple(self._forgotten), self._letters.work(requeues), tuple(self._damaged.values()), now_ms)
 
     async def _transact(self, work: Work) -> Outcome:
         def transact() -> Outcome:
@@ -195,7 +195,7 @@ class SqliteSpool:
                 continue
             self._cursors[name].oldest_at_ms = lag.oldest_at_ms
             self._metrics.lag_bytes.labels(name).set(lag.octets)
-        self._letters = self._letters[len(work.letters) :]
+        self._letters.settle(work.letters, outcome.requeued)
         self._forgotten.difference_update(work.forgotten)
         for damaged in work.damaged:
             self._damaged.pop(damaged.number, None)
@@ -214,7 +214,7 @@ class SqliteSpool:
             self.work.set()
         self._recent.add(outcome.fresh)
         self._block(outcome.blockade)
-        grown = outcome.head.number > self._head.number
+        grown = outcome.head.number > self._head.number or any(outcome.requeued)
         self._head = outcome.head
         if grown:
             self._grown.set()
@@ -226,22 +226,26 @@ class SqliteSpool:
         self._blockade = blockade
         self._metrics.spool_full.set(blockade is not None)
 
-    async def read(self, consumer: str) -> Row | None:
+    async def read(self, consumer: str, behind: int | None = None) -> Row | None:
         cursor = self._cursors[consumer]
         if cursor.consumer is not None and cursor.consumer.on_full is OnFull.DROP_OLDEST:
             async with self._writing:  # a transaction that may drop has to know what was handed out
-                return await self._read(cursor)
-        return await self._read(cursor)
+                return await self._read(cursor, behind)
+        return await self._read(cursor, behind)
 
-    async def _read(self, cursor: Cursor) -> Row | None:
-        while (at := cursor.stored.cursor) < (head := self._head.number):
+    async def _read(self, cursor: Cursor, behind: int | None) -> Row | None:
+        while (at := max(cursor.stored.cursor, behind or 0)) < (head := self._head.number):
             row = self._recent.get(at) or await self._fetch(at, head)
             if isinstance(row, Row):
                 cursor.claimed = row.end
                 return row if row.first >= at else row.split(at - row.first)[1]
             if row is not None:
                 self._damaged[row.number] = row
-            self._move(cursor, head if row is None else row.end, cursor.stored.state)
+            if behind is None:
+                self._move(cursor, head if row is None else row.end, cursor.stored.state)
+            else:
+                behind = head if row is None else row.end
+                self.work.set()
         return None
 
     async def _fetch(self, at: int, head: int) -> Row | Damaged | None:
@@ -264,9 +268,9 @@ class SqliteSpool:
             found = ()
         return tuple(found[place] for place in row.chosen) if found else (b"",) * len(row)
 
-    async def wait_for_more(self, consumer: str) -> None:
+    async def wait_for_more(self, consumer: str, behind: int | None = None) -> None:
         cursor = self._cursors[consumer]
-        while cursor.stored.cursor >= self._head.number:
+        while max(cursor.stored.cursor, behind or 0) >= self._head.number and not self._letters.has_requeued(consumer):
             await self._grown.wait()
 
     def advance(self, consumer: str, cursor: int, state: bytes) -> None:
@@ -299,14 +303,38 @@ class SqliteSpool:
 
     def park(self, consumer: str, row: Row, refusal: DeliveryError) -> bool:
         owner = self._cursors[consumer].consumer
-        if owner is not None and self._parked[consumer] >= owner.dead_letters:
-            return False
-        (entry,), (number,), (record,) = row.entries(), row.numbers, row.texts()
-        self._letters.append(DeadLetter(consumer, number, entry.uid, refusal.reason, refusal.detail[:MAX_DETAIL], record))
-        self._parked[consumer] += 1
-        self._metrics.parked.labels(consumer, refusal.reason).inc()
         self.work.set()
-        return True
+        return self._letters.park(consumer, row, refusal, None if owner is None else owner.dead_letters)
+
+    def has_requeued(self, consumer: str) -> bool:
+        return self._letters.has_requeued(consumer)
+
+    async def requeued(self, consumer: str) -> Requeued | None:
+        if not self._letters.has_requeued(consumer):
+            return None
+        async with self._writing:  # else a commit between the reading and the answers that wait would show letters that are gone
+            return await self._ask(lambda: read_requeued(self._files.reader, consumer, self._letters.answered()))
+
+    def answer(self, consumer: str, letter: int, refusal: DeliveryError | None = None) -> None:
+        self._letters.answer(consumer, letter, refusal)
+        self.work.set()
+
+    async def requeue(self, request: Requeue) -> int:
+        """Put dead letters before their destination once more, durably; how many.
+
+        Raises:
+            SpoolError: the spool doesn't know the destination, or can't be written.
+        """
+        cursor = self._cursors.get(request.consumer)
+        if cursor is None:
+            raise unknown_destination(request.consumer)
+        if cursor.consumer is None:
+            raise SpoolError(f"destination {request.consumer}", "it left the configuration", "configure it again first")
+        async with self._writing:
+            work = self._snapshot((), (request,))
+            outcome = await self._transact(work)
+            self._apply(work, outcome)
+        return outcome.requeued[0]
 
     async def flush(self) -> None:
         await self.commit(())
@@ -319,7 +347,7 @@ class SqliteSpool:
         """
         cursor = self._cursors.get(consumer)
         if cursor is None:
-            raise SpoolError(f"destination {consumer}", "the spool doesn't know it", "tidegate spool status lists those it knows")
+            raise unknown_destination(consumer)
         if cursor.consumer is not None:
             raise SpoolError(f"destination {consumer}", "it is configured", "take it out of the configuration first")
         self._forget(consumer)
@@ -327,7 +355,7 @@ class SqliteSpool:
 
     def _forget(self, name: str) -> None:
         del self._cursors[name]
-        self._parked.pop(name, None)
+        self._letters.forget(name)
         self._forgotten.add(name)
         for gauge in (self._metrics.lag_seconds, self._metrics.lag_bytes):
             with suppress(KeyError):
@@ -391,3 +419,8 @@ class SqliteSpool:
                 await self.flush()
         finally:
             self._files.close()
+
+
+def unknown_destination(name: str) -> SpoolError:
+    """What to say of a name that no consumer has."""
+    return SpoolError(f"destination {name}", "the spool doesn't know it", "tidegate spool status lists those it knows")

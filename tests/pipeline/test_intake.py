@@ -21,6 +21,7 @@ from pipeline.metrics import Metrics
 from pipeline.model import Batch, Reject
 from pipeline.receipt import Receipt
 from pipeline.rejects import Rejects
+from pipeline.spool.letters import Requeued
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, Start
 from pipeline.spool.spool import Blockade, Bookmark, Committed, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
@@ -46,11 +47,20 @@ class ScriptedSpool:
     def position(self, consumer: str) -> Position:
         raise AssertionError(consumer)
 
-    async def read(self, consumer: str) -> Row | None:
+    async def read(self, consumer: str, behind: int | None = None) -> Row | None:
+        raise AssertionError(consumer, behind)
+
+    async def wait_for_more(self, consumer: str, behind: int | None = None) -> None:
+        raise AssertionError(consumer, behind)
+
+    def has_requeued(self, consumer: str) -> bool:
         raise AssertionError(consumer)
 
-    async def wait_for_more(self, consumer: str) -> None:
+    async def requeued(self, consumer: str) -> Requeued | None:
         raise AssertionError(consumer)
+
+    def answer(self, consumer: str, letter: int, refusal: DeliveryError | None = None) -> None:
+        raise AssertionError(consumer, letter, refusal)
 
     async def originals(self, row: Row) -> tuple[bytes, ...]:
         raise AssertionError(row)

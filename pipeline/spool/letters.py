@@ -1,0 +1,206 @@
+"""Dead letters: records that a destination refused for good, as they lie in the spool (`dead_letters`), and how they come before it again.
+
+    parked      by `Spool.park`, with the destination's reason
+    requeued    by the operator (`tidegate spool requeue`): the destination's loop delivers it before anything else
+    delivered   it goes, in the transaction that knows of its delivery
+    refused     it is a dead letter again, with the new reason, until it is requeued once more
+
+So a requeued letter comes before its destination once, and whatever ends the process meanwhile, it either still waits or is gone because it was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import apsw
+import orjson
+
+from pipeline.index import Entry, Index, join_indexes
+from pipeline.spool.row import Row
+
+LETTER_COLUMNS: Final = "id, consumer, number, uid, parked_at_ms, reason, detail, record, requeued_at_ms, entry"
+INSERT: Final = "INSERT INTO dead_letters (consumer, number, uid, parked_at_ms, reason, detail, record, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+DELETE: Final = "DELETE FROM dead_letters WHERE id = ?"
+REFUSE: Final = "UPDATE dead_letters SET requeued_at_ms = NULL, reason = ?, detail = ? WHERE id = ?"
+REQUEUE: Final = """
+UPDATE dead_letters SET requeued_at_ms = :now_ms WHERE consumer = :consumer AND requeued_at_ms IS NULL AND (:reason IS NULL OR reason = :reason)
+"""
+WITH_UID: Final = " AND uid = :uid"
+COUNT: Final = "SELECT consumer, count(*), count(requeued_at_ms) FROM dead_letters GROUP BY consumer"
+WAITING: Final = f"SELECT {LETTER_COLUMNS} FROM dead_letters WHERE consumer = ? AND requeued_at_ms IS NOT NULL ORDER BY id"  # noqa: S608 - our own names
+EVERY: Final = f"SELECT {LETTER_COLUMNS} FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - our own names
+
+MAX_LETTERS: Final = 1000
+MAX_OCTETS: Final = 1 << 20  # of the letters handed out at once, unless one is larger by itself
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record to park.
+
+    entry:  the index of this record alone, as it is stored.
+    """
+
+    consumer: str
+    number: int
+    uid: bytes
+    reason: str
+    detail: str
+    record: bytes
+    entry: bytes
+
+
+class StoredLetter(NamedTuple):
+    """The columns of `dead_letters` (pipeline.spool.schema)."""
+
+    id: int
+    consumer: str
+    number: int
+    uid: bytes
+    parked_at_ms: int
+    reason: str
+    detail: str
+    record: bytes
+    requeued_at_ms: int | None
+    entry: bytes | None
+
+    def own_index(self) -> Index:
+        """The index of its record alone; where none was kept, or it is damaged, what the record itself says of it."""
+        try:
+            index = Index.parse(self.entry or b"")
+        except ValueError:
+            return Index.of([_entry(self)])
+        return index if index.offsets == (0, len(self.record) + 1) else Index.of([_entry(self)])
+
+
+def _entry(letter: StoredLetter) -> Entry:
+    """Whether its uid is weak isn't said anywhere, and a weak one is never collapsed: it is called so."""
+    try:
+        record = orjson.loads(letter.record)
+    except ValueError:
+        record = None
+
+    def find(*path: str) -> Any:  # noqa: ANN401 - JSON
+        found = record
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    class_uid, status_id, time_ms, code, computer = (
+        find("class_uid"),
+        find("status_id"),
+        find("time"),
+        find("metadata", "event_code"),
+        find("device", "hostname"),
+    )
+    return Entry(
+        0,
+        len(letter.record),
+        letter.uid.rjust(16, b"\0")[-16:],
+        weak=True,
+        class_uid=class_uid if isinstance(class_uid, int) else 0,
+        event_code=code if isinstance(code, str) else "",
+        status_id=status_id if isinstance(status_id, int) else 0,
+        time_ms=time_ms if isinstance(time_ms, int) else 0,
+        computer=computer if isinstance(computer, str) else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Letters to put before their destination again: all of its, those with a reason, those with these uids."""
+
+    consumer: str
+    reason: str | None = None
+    uids: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a destination said to a requeued letter: it took it, or refused it again for `refusal`, a reason and a detail."""
+
+    id: int
+    refusal: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """Letters that are before their destination again.
+
+    ids:  theirs, in order.
+    row:  their records; their numbers aren't those that they had.
+    """
+
+    ids: tuple[int, ...]
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class LetterWork:
+    """What one transaction does with dead letters, in this order."""
+
+    parked: Sequence[DeadLetter] = ()
+    answers: Sequence[Answer] = ()
+    requeues: Sequence[Requeue] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.parked or self.answers or self.requeues)
+
+
+def save_letters(connection: apsw.Connection, work: LetterWork, now_ms: int) -> tuple[int, ...]:
+    """Do it; how many letters each request put before its destination."""
+    connection.executemany(INSERT, ((each.consumer, each.number, each.uid, now_ms, each.reason, each.detail, each.record, each.entry) for each in work.parked))
+    for answer in work.answers:
+        if answer.refusal is None:
+            connection.execute(DELETE, (answer.id,))
+        else:
+            connection.execute(REFUSE, (*answer.refusal, answer.id))
+    return tuple(sum(_requeue(connection, request, now_ms)) for request in work.requeues)
+
+
+def _requeue(connection: apsw.Connection, request: Requeue, now_ms: int) -> Iterator[int]:
+    bindings: dict[str, int | str | bytes | None] = {"now_ms": now_ms, "consumer": request.consumer, "reason": request.reason}
+    for uid in request.uids or (None,):
+        connection.execute(REQUEUE if uid is None else REQUEUE + WITH_UID, bindings if uid is None else bindings | {"uid": uid})
+        yield connection.changes()
+
+
+def count_letters(connection: apsw.Connection) -> dict[str, tuple[int, int]]:
+    """How many letters each consumer has, and how many of them are before it again."""
+    return {consumer: (letters, requeued) for consumer, letters, requeued in connection.execute(COUNT)}
+
+
+def read_requeued(connection: apsw.Connection, consumer: str, answered: Iterable[int]) -> Requeued | None:
+    """The oldest requeued letters of a consumer, about MAX_OCTETS; None where there are none.
+
+    Args:
+        connection: any.
+        consumer: whose.
+        answered: letters whose answer is on its way to the disk.
+    """
+    skipped, found, octets = set(answered), list[StoredLetter](), 0
+    for columns in connection.execute(WAITING, (consumer,)):
+        letter = StoredLetter(*columns)
+        if letter.id in skipped:
+            continue
+        octets += len(letter.record) + 1
+        if found and (octets > MAX_OCTETS or len(found) >= MAX_LETTERS):
+            break
+        found.append(letter)
+    if not found:
+        return None
+    records = b"".join(letter.record + b"\n" for letter in found)
+    return Requeued(tuple(letter.id for letter in found), Row.whole(records, join_indexes(letter.own_index() for letter in found), found[0].number))
+
+
+def scan_letters(connection: apsw.Connection) -> Iterator[StoredLetter]:
+    """Every letter, oldest first, read a few at a time, so that nobody who writes has to wait."""
+    last = 0
+    while letters := [
+        StoredLetter(*columns)  # type: ignore[arg-type]  # the table is strict
+        for columns in connection.execute(EVERY, (last, MAX_LETTERS)).fetchall()
+    ]:
+        yield from letters
+        last = letters[-1].id
