@@ -9,8 +9,11 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from pipeline.index import Index
+
+ALIAS_OCTETS: Final = 16
 
 
 class Transport(StrEnum):
@@ -168,3 +171,10 @@ class Batch:
     aliases: bytes = b""
     originals: tuple[bytes, ...] = ()
     sessions: tuple[SessionChange | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        """What is said of each record is said of every record, or a commit would give it to another one."""
+        count = len(self.index)
+        for beside in (len(self.aliases) / ALIAS_OCTETS, len(self.originals), len(self.sessions)):
+            if beside not in (0, count):
+                raise ValueError(f"a batch of {count} records with {beside:g} of what goes beside them")
