@@ -16,6 +16,7 @@ from typing import Final
 TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 SETTLED_S: Final = 0.6
 POLL_S: Final = 0.05
+ASK_S: Final = 0.25
 UTIME, STIME = 11, 12  # fields of /proc/PID/stat behind the parenthesis
 
 
@@ -64,12 +65,12 @@ class Process:
             TimeoutError: it wasn't in time.
         """
         deadline = time.monotonic() + within_s
-        while not done():
+        while not done():  # asking costs the receiver a page of its metrics: seldom
             if time.monotonic() > deadline:
                 raise TimeoutError("the receiver didn't finish")
             if self.child.poll() is not None:
                 raise RuntimeError(f"the receiver ended with {self.child.returncode}")
-            time.sleep(POLL_S)
+            time.sleep(ASK_S)
         used, since = self.cpu_s(), time.monotonic()
         while time.monotonic() - since < SETTLED_S and time.monotonic() < deadline:
             time.sleep(POLL_S)
