@@ -5,6 +5,8 @@ The tables are the twins' own, in the order in which the native twins search the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from wire.event_data_names import EVENT_DATA_NAMES, spelled_names
 from wire.layouts import cef_windows, flat_json, nxlog_json, winlogbeat_json
 from wire.layouts.json_fields import Members
@@ -59,10 +61,15 @@ def _text(event_id: str, text: MessageText) -> Part:
 
 def _cef() -> Part:
     return {
-        "names": [[event_id, list(reversed(tuple(names.items())))] for event_id, names in cef_windows.column_names().items()],
+        "columns": [[event_id, _cef_column(names)] for event_id, names in cef_windows.column_names().items()],
         "result_of": cef_windows.NTLM_VALIDATION,
         "installers": cef_windows.INSTALLERS,
     }
+
+
+def _cef_column(names: Mapping[str, str]) -> Part:
+    keys = tuple(reversed(tuple(names)))
+    return {"names": [names[key] for key in keys], "rows": [[key, row] for row, key in enumerate(keys)]}
 
 
 def _event_data(event_id: str, names: tuple[str, ...]) -> Part:

@@ -92,6 +92,24 @@ def test_noise_is_the_kernels_own(name: str) -> None:
     assert engines.share_left() == 0
 
 
+@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "A computer account was created.\r\n\r\nSubject:\r\n\tSecurity ID:\t\tS-1-5-18\r\n\tAccount Name:\t\tDC01$\r\n\r\nRead:  C:\\a", id="lines"
+        ),
+        pytest.param("A computer account was created.    Subject:  Security ID:  S-1-5-18  Account Name:  DC01$    Privileges:  -", id="flat"),
+        pytest.param("Account Name: x\r\nmore of it\r\n\r\nfree text: it is\r\n Größe: 5\r\nC:\\x:\r\n", id="odd lines"),
+    ],
+)
+def test_texts_of_events_without_a_table_are_the_kernels_own(name: str, text: str) -> None:
+    engines = Engines("mdi-current")
+    sent = [BY_NAME[name].encode_event(replace(SAMPLES["4726"], event_id="4741", message=text, data=data)) for data in ((), (("Account Name", "y"),))]
+    assert len(engines.agree(sent).index) == len(sent)
+    assert engines.share_left() == 0
+
+
 @pytest.mark.parametrize(
     ("message", "rules"),
     [

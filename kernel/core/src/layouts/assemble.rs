@@ -2,6 +2,7 @@
 //! `wire/layouts/envelope.py`; and the last question to every event, whether it is wanted (`Normalizer._unwanted`).
 
 use super::few::Few;
+use super::labelled_text::parse_labels;
 use super::payload::{decimal, is_blank, trim};
 use super::rendered_text::{LOCALISED, MAX_FIELDS, TRUNCATED, read_message};
 use crate::judge::{self, Context};
@@ -112,7 +113,15 @@ pub fn complete(message: &[u8], text: Text, context: &Context, source: &mut Sour
         return nothing;
     }
     let Some(template) = (if provider.is_empty() { template } else { own }) else {
-        return if is_unwanted(message, context, source) { nothing } else { None };
+        if !is_unwanted(message, context, source) {
+            let mut labelled = parse_labels(message, text, source);
+            labelled.retain(|&(name, _)| {
+                let name = source.text(message, name);
+                !source.payload.iter().any(|&(known, _)| source.text(message, known) == name)
+            });
+            source.payload.extend_from_slice(&labelled);
+        }
+        return nothing;
     };
     let rendered = read_message(template, octets, text)?;
     let is_said = |name: &str| rendered.data.iter().any(|&(said, _)| said == name.as_bytes());

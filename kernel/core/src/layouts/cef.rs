@@ -77,10 +77,17 @@ fn push_pair(source: &mut Source, offset: usize, (begin, equals): (usize, usize)
 }
 
 /// Where the key before `equals` begins, if one stands there.
-fn key_start(extension: &[u8], equals: usize) -> Option<usize> {
+#[must_use]
+pub fn key_start(extension: &[u8], equals: usize) -> Option<usize> {
     let before = extension.get(..equals)?;
-    let length = before.iter().rev().take_while(|&&octet| in_key(octet)).count();
-    let begin = equals - length;
+    let mut begin = equals;
+    while let Some(&octet) = begin.checked_sub(1).and_then(|at| before.get(at)) {
+        if !IN_KEY[usize::from(octet)] {
+            break;
+        }
+        begin -= 1;
+    }
+    let length = equals - begin;
     let open = begin == 0 || before.get(begin - 1).copied().is_some_and(is_white);
     if length == 0 || !open {
         return None;
@@ -95,9 +102,15 @@ fn key_start(extension: &[u8], equals: usize) -> Option<usize> {
 }
 
 /// Whether an octet may stand in a key; those of other characters than ASCII's may.
-fn in_key(octet: u8) -> bool {
-    !matches!(octet, 9..=13 | 28..=32 | b'=' | b'|' | b'\\')
-}
+const IN_KEY: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut octet = 0_u8;
+    while octet < 128 {
+        table[octet as usize] = !matches!(octet, 9..=13 | 28..=32 | b'=' | b'|' | b'\\');
+        octet += 1;
+    }
+    table
+};
 
 /// A value of the message without its escapes and without white space around it.
 pub fn unescape(message: &[u8], value: Text, source: &mut Source) -> Text {

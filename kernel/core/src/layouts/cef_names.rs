@@ -51,42 +51,43 @@ pub enum Slot {
 const SLOTS: usize = Slot::UserId as usize + 1;
 
 impl Slot {
-    fn of(name: &[u8]) -> Option<Self> {
-        Some(match name {
-            b"externalId" => Self::ExternalId,
-            b"EventID" => Self::EventId,
-            b"cat" => Self::Cat,
-            b"Channel" => Self::Channel,
-            b"dhost" => Self::Dhost,
-            b"dvchost" => Self::Dvchost,
-            b"Hostname" => Self::Hostname,
-            b"rt" => Self::Rt,
-            b"end" => Self::End,
-            b"EventTime" => Self::EventTime,
-            b"start" => Self::Start,
-            b"EventSource" => Self::EventSource,
-            b"SourceName" => Self::SourceName,
-            b"msg" => Self::Msg,
-            b"Reason or Error Code" => Self::ResultCode,
-            b"Status" => Self::Status,
-            b"Keywords" => Self::Keywords,
-            b"EventType" => Self::EventType,
-            b"deviceSeverity" => Self::DeviceSeverity,
-            b"suser" => Self::Suser,
-            b"sntdom" => Self::Sntdom,
-            b"RecordNumber" => Self::RecordNumber,
-            b"Version" => Self::Version,
-            b"TaskValue" => Self::TaskValue,
-            b"OpcodeValue" => Self::OpcodeValue,
-            b"ProviderGuid" => Self::ProviderGuid,
-            b"ExecutionProcessID" => Self::ProcessId,
-            b"ExecutionThreadID" => Self::ThreadId,
-            b"ActivityID" => Self::ActivityId,
-            b"UserID" => Self::UserId,
-            _ => return None,
-        })
+    /// The slot of a name.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Option<Self> {
+        let rows = NAMES.get(name.len())?;
+        rows.iter().find(|(known, _)| *known == name).map(|&(_, slot)| slot)
     }
 }
+
+/// The slots by their names' length, then by their names.
+const NAMES: [&[(&[u8], Slot)]; 21] = [
+    &[],
+    &[],
+    &[(b"rt", Slot::Rt)],
+    &[(b"cat", Slot::Cat), (b"end", Slot::End), (b"msg", Slot::Msg)],
+    &[],
+    &[(b"dhost", Slot::Dhost), (b"start", Slot::Start), (b"suser", Slot::Suser)],
+    &[(b"Status", Slot::Status), (b"sntdom", Slot::Sntdom), (b"UserID", Slot::UserId)],
+    &[
+        (b"EventID", Slot::EventId),
+        (b"Channel", Slot::Channel),
+        (b"dvchost", Slot::Dvchost),
+        (b"Version", Slot::Version),
+    ],
+    &[(b"Hostname", Slot::Hostname), (b"Keywords", Slot::Keywords)],
+    &[(b"EventTime", Slot::EventTime), (b"EventType", Slot::EventType), (b"TaskValue", Slot::TaskValue)],
+    &[(b"externalId", Slot::ExternalId), (b"SourceName", Slot::SourceName), (b"ActivityID", Slot::ActivityId)],
+    &[(b"EventSource", Slot::EventSource), (b"OpcodeValue", Slot::OpcodeValue)],
+    &[(b"RecordNumber", Slot::RecordNumber), (b"ProviderGuid", Slot::ProviderGuid)],
+    &[],
+    &[(b"deviceSeverity", Slot::DeviceSeverity)],
+    &[],
+    &[],
+    &[(b"ExecutionThreadID", Slot::ThreadId)],
+    &[(b"ExecutionProcessID", Slot::ProcessId)],
+    &[],
+    &[(b"Reason or Error Code", Slot::ResultCode)],
+];
 
 /// What is known about the pairs in `Source::payload`, by their numbers.
 #[derive(Clone, Debug)]
@@ -170,7 +171,8 @@ impl Names {
 }
 
 /// Whether a key is one that custom values stand under.
-fn is_custom(key: &[u8]) -> bool {
+#[must_use]
+pub fn is_custom(key: &[u8]) -> bool {
     let digits = key.iter().rev().take_while(|octet| octet.is_ascii_digit()).count();
     CUSTOM.iter().any(|custom| {
         key.strip_prefix(*custom).is_some_and(|number| (1..=2).contains(&number.len()) && digits >= number.len())

@@ -7,6 +7,7 @@ use super::assemble::{
 };
 use super::cef::{Header, parse_header, scan_extension, unescape};
 use super::cef_names::{Names, Slot, repeats};
+use super::cef_scan;
 use super::few::Few;
 use super::payload::{decimal, is_white, without_bom};
 use crate::event_time::{parse_epoch_ms, parse_iso, parse_rsa};
@@ -16,7 +17,8 @@ use crate::octets::{run, trim};
 use crate::source::{EventTime, Source, Text};
 
 const NOT_OURS: &str = "not-a-windows-event";
-const HEADED: &str = "syslog-header";
+/// A syslog header stood before the message.
+pub const HEADED: &str = "syslog-header";
 const TRANSLATED: &str = "localised-label";
 const RESULT_CODE: &[u8] = b"Reason or Error Code";
 const MAX_PROVIDER: usize = 256;
@@ -49,6 +51,12 @@ pub fn judge(message: &[u8], start: usize, headed: bool, context: &Context, sour
     let end = begin + trim(message.get(begin..)?).len();
     let front = parse_header(message.get(begin..end)?)?;
     let signature = parse_signature(front.signature)?;
+    if !signature.is_empty() {
+        let filtered = cef_scan::filter(message, begin + front.end, end, headed, context, source);
+        if filtered.is_some() {
+            return filtered;
+        }
+    }
     scan_extension(message, begin + front.end, end, source)?;
     let names = Names::of(message, source)?;
     let mut event = Event { message, context, source, names, moved: 0, again: None };
@@ -254,18 +262,19 @@ impl<'a> Event<'a> {
     fn columns(&self, again: u128) -> Option<Few<(usize, &'a [u8]), MAX_COLUMNS>> {
         let mut columns = Few::<(usize, &'a [u8]), MAX_COLUMNS>::default();
         let event_id = self.source.text(self.message, self.source.envelope.event_id);
+        let Some(column) = self.context.layouts.cef.columns.get(event_id) else { return Some(columns) };
         let hidden = again | self.names.labels() | self.moved;
-        let Some((_, rows)) = self.context.layouts.cef.names.iter().find(|(id, _)| id.as_bytes() == event_id) else {
-            return Some(columns);
-        };
-        for (key, name) in rows {
-            let named =
-                |&(_, &(other, _)): &(usize, &(Text, Text))| self.source.text(self.message, other) == key.as_bytes();
-            let found =
-                self.source.payload.iter().enumerate().filter(|(number, _)| hidden >> number & 1 == 0).find(named);
-            let Some((number, _)) = found else { continue };
+        let mut pairs = [None; MAX_COLUMNS];
+        for (number, &(name, _)) in
+            self.source.payload.iter().enumerate().filter(|(number, _)| hidden >> number & 1 == 0)
+        {
+            if let Some(&row) = column.rows.get(self.source.text(self.message, name)) {
+                *pairs.get_mut(row)? = Some(number);
+            }
+        }
+        for (number, name) in pairs.iter().zip(&column.names).filter_map(|(pair, name)| pair.map(|pair| (pair, name))) {
             match columns.iter_mut().find(|(_, taken)| *taken == name.as_bytes()) {
-                Some(column) => column.0 = number,
+                Some(known) => known.0 = number,
                 None => columns.push((number, name.as_bytes()))?,
             }
         }
@@ -278,7 +287,9 @@ fn is_result_code(text: &[u8]) -> bool {
     (1..=8).contains(&hex.len()) && hex.iter().all(u8::is_ascii_hexdigit)
 }
 
-fn read_time(text: &[u8], zone_offset_minutes: i32) -> Option<EventTime> {
+/// When the event happened, in any of the spellings that lenient mode takes.
+#[must_use]
+pub fn read_time(text: &[u8], zone_offset_minutes: i32) -> Option<EventTime> {
     parse_epoch_ms(text)
         .or_else(|| parse_calendar(text, zone_offset_minutes))
         .or_else(|| parse_iso(text, zone_offset_minutes))

@@ -3,12 +3,14 @@
 mod assemble;
 mod cef;
 mod cef_names;
+mod cef_scan;
 mod cef_windows;
 mod detect;
 mod few;
 mod flat_json;
 mod json_members;
 mod json_object;
+mod labelled_text;
 mod lookup;
 mod nxlog_json;
 mod pairs;

@@ -4,6 +4,7 @@
 use memchr::memchr;
 
 use super::assemble::{Warnings, is_unwanted};
+use super::labelled_text::parse_labels;
 use super::payload::{from, trim};
 use super::rendered_text::read_message;
 use crate::judge::Context;
@@ -52,14 +53,22 @@ pub fn read_text(
 ) -> Option<Warnings> {
     let provider = source.text(message, source.envelope.provider);
     let template = context.layouts.text_of(source.text(message, source.envelope.event_id));
-    let Some(template) = template.filter(|template| provider.is_empty() || template.is_of(provider)) else {
-        return if is_unwanted(message, context, source) { Some(Warnings::default()) } else { None };
-    };
-    let rendered = read_message(template, source.text(message, text), text)?;
     let count = source.payload.len();
-    for &(name, value) in rendered.data.iter() {
-        let name = source.copy(name);
-        source.payload.push((name, value));
+    let mut warnings = Warnings::default();
+    match template.filter(|template| provider.is_empty() || template.is_of(provider)) {
+        Some(template) => {
+            let rendered = read_message(template, source.text(message, text), text)?;
+            for &(name, value) in rendered.data.iter() {
+                let name = source.copy(name);
+                source.payload.push((name, value));
+            }
+            warnings = rendered.warnings;
+        }
+        None if is_unwanted(message, context, source) => return Some(warnings),
+        None => {
+            let labelled = parse_labels(message, text, source);
+            source.payload.extend_from_slice(&labelled);
+        }
     }
     for number in 0..count {
         let &(key, value) = source.payload.get(number)?;
@@ -68,5 +77,5 @@ pub fn read_text(
         }
     }
     source.payload.drain(..count);
-    Some(rendered.warnings)
+    Some(warnings)
 }

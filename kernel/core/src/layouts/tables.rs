@@ -71,12 +71,21 @@ pub struct Label {
 /// Twin of the tables in `wire/layouts/cef_windows.py`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct CefTable {
-    /// Event IDs and (key, name) of their data, the last row first.
-    pub names: Vec<(String, Vec<(String, String)>)>,
+    /// The columns by event ID.
+    pub columns: Lookup<CefColumn>,
     /// The event whose result code may stand under a translated label.
     pub result_of: String,
     /// Events whose actor logged them.
     pub installers: Vec<String>,
+}
+
+/// What an event's keys are called: its rows, the last one first.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct CefColumn {
+    /// The names of the event's data.
+    pub names: Vec<String>,
+    /// Keys and the numbers of their rows.
+    pub rows: Lookup<usize>,
 }
 
 /// Twin of `wire.event_data_names.EVENT_DATA_NAMES`.

@@ -1,0 +1,104 @@
+//! Finding out that nobody wants a CEF event, without reading all of it: the four keys that have to be there are enough.
+//!
+//! It answers only where `cef_windows` would come to the same end, warnings included; all else is read there.
+
+use memchr::{memchr, memchr_iter};
+
+use super::assemble::{is_unwanted, set_event_id, time_warning, warn};
+use super::cef::{MAX_KEYS, key_start};
+use super::cef_names::{Slot, is_custom};
+use super::cef_windows::{HEADED, read_time};
+use super::payload::{from, is_white, trim};
+use crate::judge::Context;
+use crate::judged::Judged;
+use crate::octets::run;
+use crate::source::{Source, Text, octets_of};
+
+/// The keys that are looked for, all of them required: event ID, time, log and computer.
+const KEYS: [&[u8]; 4] = [b"externalId", b"rt", b"cat", b"dhost"];
+const LABEL: &[u8] = b"Label";
+
+/// The end of an event that nobody wants, whose extension is the octets `start..end` of the message; None for any other.
+pub fn filter(
+    message: &[u8],
+    start: usize,
+    end: usize,
+    headed: bool,
+    context: &Context,
+    source: &mut Source,
+) -> Option<Judged> {
+    let [event_id, rt, cat, dhost] = find(message, start, end)?;
+    set_event_id(message, event_id, source)?;
+    let known = context.layouts.text_of(source.text(message, source.envelope.event_id)).is_some();
+    if known || cat.is_empty() || dhost.is_empty() || rt.is_empty() || !is_unwanted(message, context, source) {
+        return None;
+    }
+    let time = read_time(octets_of(rt, message, &[], &[]), context.zone_offset_minutes);
+    if headed {
+        warn(&[HEADED], source);
+    }
+    if let Some(warning) = time_warning(time) {
+        warn(&[warning], source);
+    }
+    Some(Judged::Filtered { event_id: source.envelope.event_id })
+}
+
+/// The values of the four keys.
+fn find(message: &[u8], start: usize, end: usize) -> Option<[Text; 4]> {
+    let extension = message.get(start..end)?;
+    let mut values = [Text::EMPTY; 4];
+    let (mut seen, mut open) = ([false; 4], None);
+    let mut first = true;
+    for (count, equals) in memchr_iter(b'=', extension).enumerate() {
+        if count == MAX_KEYS {
+            return None;
+        }
+        if !first && open.is_none() && !is_of_interest(extension.get(..equals)?) {
+            continue;
+        }
+        let Some(begin) = key_start(extension, equals) else { continue };
+        if first && !extension.get(..begin)?.iter().copied().all(is_white) {
+            return None;
+        }
+        first = false;
+        close(&mut values, open.take(), message, start, start + begin.checked_sub(1).unwrap_or(begin))?;
+        let key = extension.get(begin..equals)?;
+        match KEYS.iter().position(|&known| known == key) {
+            Some(number) if !seen[number] => {
+                seen[number] = true;
+                open = Some((number, equals + 1));
+            }
+            _ if may_be_renaming(key, from(extension, equals + 1)) => return None,
+            _ => {}
+        }
+    }
+    close(&mut values, open, message, start, end)?;
+    (!first).then_some(values)
+}
+
+/// Whether the octets before `=` may end in a key that is looked for, or a label.
+fn is_of_interest(before: &[u8]) -> bool {
+    matches!(before, [.., b'r' | b'a' | b's', b't'] | [.., b'I', b'd'] | [.., b'e', b'l'])
+}
+
+/// Note the value of a key, which ends at `end`; None where it has to be unescaped.
+fn close(values: &mut [Text; 4], open: Option<(usize, usize)>, message: &[u8], start: usize, end: usize) -> Option<()> {
+    let Some((number, begin)) = open else { return Some(()) };
+    let value = message.get(start + begin..end)?;
+    if memchr(b'\\', value).is_some() {
+        return None;
+    }
+    *values.get_mut(number)? = trim(value, Text::in_message(start + begin, end));
+    Some(())
+}
+
+/// Whether a custom value may be given a name that the envelope is made of.
+fn may_be_renaming(key: &[u8], rest: &[u8]) -> bool {
+    if !key.strip_suffix(LABEL).is_some_and(is_custom) {
+        return false;
+    }
+    let label = from(rest, run(rest, 0, usize::MAX, is_white));
+    let length = label.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'='));
+    let word = label.get(..length.unwrap_or(label.len())).unwrap_or_default();
+    word.is_empty() || word == b"Reason" || Slot::of(word).is_some()
+}
