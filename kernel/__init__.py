@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from kernel._native import (
+    KeySet,
     NativeBatch,
     Normalizer,
     compress,
@@ -25,6 +26,7 @@ from kernel._native import (
 
 __all__ = [
     "Engine",
+    "KeySet",
     "NativeBatch",
     "Normalizer",
     "compress",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import final
 
 __all__ = [
+    "KeySet",
     "NativeBatch",
     "Normalizer",
     "compress",
@@ -101,3 +102,26 @@ class NativeBatch:
     def unsure(self) -> list[tuple[int, int]]: ...
     @property
     def computers(self) -> list[str] | None: ...
+
+@final
+class KeySet:
+    """A set of 16-octet keys at 20 to 24 octets each: what `set[bytes]` is, many keys a call.
+
+    Args:
+        seed: 16 octets that whoever chooses keys doesn't know.
+
+    Raises:
+        ValueError: a seed or keys of another length.
+    """
+
+    def __new__(cls, seed: bytes, /) -> KeySet: ...
+    def __len__(self) -> int: ...
+    @property
+    def octets(self) -> int:
+        """Octets of memory that the keys take."""
+
+    def known(self, keys: bytes, /) -> bytes:
+        """1 for each key that is in the set, else 0; `keys` are 16 octets each."""
+
+    def add(self, keys: bytes, /) -> None: ...
+    def discard(self, keys: bytes, /) -> None: ...

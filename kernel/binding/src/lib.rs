@@ -1,5 +1,6 @@
 //! Tidegate's kernel as the Python module `kernel._native`: arguments in, errors out, the GIL released in between.
 
+mod key_set;
 mod normalizer;
 
 use pyo3::prelude::*;
@@ -7,6 +8,8 @@ use pyo3::prelude::*;
 /// The native kernel. What each function means is written in its readable twin.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::key_set::KeySet;
     #[pymodule_export]
     use super::normalizer::{NativeBatch, Normalizer};
     use pyo3::exceptions::PyValueError;

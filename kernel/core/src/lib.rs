@@ -12,6 +12,7 @@ pub mod index;
 pub mod json_out;
 pub mod judge;
 pub mod judged;
+pub mod key_set;
 pub mod keywords;
 pub mod layouts;
 pub mod normalize;

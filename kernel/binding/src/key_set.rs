@@ -1,0 +1,62 @@
+//! The set of 16-octet keys as a Python class: many keys a call, the GIL held, since a call takes microseconds.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tidegate_core::key_set::{Key, KeySet as Core};
+
+/// A set of 16-octet keys.
+#[pyclass(module = "kernel._native")]
+pub struct KeySet {
+    core: Core,
+}
+
+#[pymethods]
+impl KeySet {
+    /// An empty set.
+    #[new]
+    #[pyo3(signature = (seed, /))]
+    fn new(seed: &[u8]) -> PyResult<Self> {
+        let seed = seed.try_into().map_err(|_| PyValueError::new_err("a seed has 16 octets"))?;
+        Ok(Self { core: Core::new(u128::from_le_bytes(seed)) })
+    }
+
+    fn __len__(&self) -> usize {
+        self.core.len()
+    }
+
+    /// Octets of memory that the keys take.
+    #[getter]
+    fn octets(&self) -> usize {
+        self.core.octets()
+    }
+
+    /// 1 for each key that is in the set, else 0.
+    #[pyo3(signature = (keys, /))]
+    fn known<'py>(&self, py: Python<'py>, keys: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let known: Vec<u8> = split(keys)?.map(|key| u8::from(self.core.contains(key))).collect();
+        Ok(PyBytes::new(py, &known))
+    }
+
+    /// Add keys.
+    #[pyo3(signature = (keys, /))]
+    fn add(&mut self, keys: &[u8]) -> PyResult<()> {
+        split(keys)?.for_each(|key| self.core.add(key));
+        Ok(())
+    }
+
+    /// Remove keys.
+    #[pyo3(signature = (keys, /))]
+    fn discard(&mut self, keys: &[u8]) -> PyResult<()> {
+        split(keys)?.for_each(|key| self.core.discard(key));
+        Ok(())
+    }
+}
+
+fn split(keys: &[u8]) -> PyResult<impl Iterator<Item = Key>> {
+    let whole = keys.len() % size_of::<Key>() == 0;
+    if !whole {
+        return Err(PyValueError::new_err("keys have 16 octets each"));
+    }
+    Ok(keys.chunks_exact(size_of::<Key>()).filter_map(|key| key.try_into().ok()))
+}
