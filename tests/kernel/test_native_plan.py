@@ -15,7 +15,7 @@ from support.events import HOSTILE, SAMPLES, SIDS, WELL_KNOWN_SIDS
 import kernel
 from normalizers.document import Constant
 from normalizers.native_plan import INPUTS, SUFFIXES, encode_profile
-from normalizers.plan import Branch, Choice, Fill, Input, OcsfClass, Op, Options, Plan, Row, Test, Uid, Where
+from normalizers.plan import ANY, Branch, Choice, Fill, Input, OcsfClass, Op, Options, Plan, Row, Test, Uid, Where
 from normalizers.profiles import Profile, load_profile
 from normalizers.settings import NormalizeSettings
 from normalizers.transforms import TESTS, TRANSFORMS
@@ -25,6 +25,7 @@ from wire.layouts.layout import Reading
 
 SHIPPED = load_profile("mdi-current")
 KEY = EventKey("Security", "Microsoft-Windows-Security-Auditing", "4776")
+REST = EventKey(ANY, ANY, ANY)
 UNSUPPORTED = {"RADIUS Accounting"}
 
 # ---- the document ----
@@ -193,7 +194,7 @@ def events() -> st.SearchStrategy[WindowsEvent]:
 def test_a_plan_of_any_shape(plan: Plan, found: list[WindowsEvent], settings: NormalizeSettings) -> None:
     captions = {**SHIPPED.plans.captions, "a.b_id": {1: "one", 7: "seven"}}
     observables = (*SHIPPED.plans.observables, ("a.b", 4), ("message", 4))
-    every = replace(SHIPPED.plans, captions=captions, observables=observables, by_key={**SHIPPED.plans.by_key, KEY: plan})
+    every = replace(SHIPPED.plans, captions=captions, observables=observables, by_key={REST: SHIPPED.plans.by_key[REST], KEY: plan})
     engines = Engines(Profile("any", frozenset([KEY]), every), settings)
     messages = [encode_event(event) for event in found]
     try:
