@@ -8,7 +8,7 @@ use crate::event_xml_scan::{is_utf_16, low_16_bits};
 use crate::octets::literal;
 use crate::source::{Envelope, Source, Text};
 use crate::syslog_payload::skip_white;
-use crate::xml::{Next, Tag, Xml, is_blank, survey, trim};
+use crate::xml::{Next, Spelling, Tag, Xml, is_blank, survey, trim};
 
 const MAX_EVENT: usize = 256 * 1024;
 const MAX_PAIRS: usize = 128;
@@ -126,19 +126,22 @@ impl Reader<'_, '_> {
     }
 
     fn system(&mut self, system: &Tag) -> Option<()> {
-        let mut found = [None; FIELDS];
+        let (mut found, mut next) = ([None; FIELDS], 0);
         self.xml.check_attributes(self.source)?;
         if system.empty {
             return None;
         }
         loop {
-            if let Some((name, text)) = self.xml.simple() {
-                let text = self.xml.text(&text, self.source)?;
-                match place(self.xml.octets(&name)) {
-                    Some((place, None)) => note(&mut found[place], trim(text, self.message, self.source))?,
-                    Some((place, Some(_))) => note(&mut found[place], Text::EMPTY)?,
-                    None => {}
+            if let Some((usual, range)) = USUAL.get(next).and_then(|usual| Some((usual, self.xml.usual(&usual.1)?))) {
+                let text = if usual.1.is_value {
+                    self.xml.value(&range, self.source)?
+                } else {
+                    self.xml.text(&range, self.source)?
+                };
+                if let Some(place) = usual.0 {
+                    note(&mut found[place], trim(text, self.message, self.source))?;
                 }
+                next += 1;
                 continue;
             }
             let Next::Open(tag) = self.child(system)? else { break };
@@ -146,6 +149,7 @@ impl Reader<'_, '_> {
             self.xml.check_attributes(self.source)?;
             let name = self.xml.octets(&tag.name);
             let Some((place, attribute)) = place(name) else { continue };
+            next = USUAL.iter().position(|usual| usual.0 == Some(place)).map_or(next, |usual| usual + 1);
             let text = match attribute.map(|name| self.xml.attribute(name)) {
                 None => content,
                 Some(None) => Text::EMPTY,
@@ -342,6 +346,37 @@ fn place(name: &[u8]) -> Option<(usize, Option<&'static [u8]>)> {
         b"Security" => (10, Some(b"UserID")),
         _ => return None,
     })
+}
+
+/// The elements of System in the order in which Windows writes them, from `EventID` on: their place, and how they are spelled.
+const USUAL: [Usual; 12] = [
+    text_element(Some(1), b"<EventID>", b"</EventID>", b"<EventID/>"),
+    text_element(Some(2), b"<Version>", b"</Version>", b"<Version/>"),
+    text_element(Some(3), b"<Level>", b"</Level>", b"<Level/>"),
+    text_element(None, b"<Task>", b"</Task>", b"<Task/>"),
+    text_element(None, b"<Opcode>", b"</Opcode>", b"<Opcode/>"),
+    text_element(Some(4), b"<Keywords>", b"</Keywords>", b"<Keywords/>"),
+    value_element(Some(5), b"<TimeCreated SystemTime=", b"<TimeCreated/>"),
+    text_element(Some(6), b"<EventRecordID>", b"</EventRecordID>", b"<EventRecordID/>"),
+    value_element(Some(7), b"<Correlation ActivityID=", b"<Correlation/>"),
+    text_element(Some(8), b"<Channel>", b"</Channel>", b"<Channel/>"),
+    text_element(Some(9), b"<Computer>", b"</Computer>", b"<Computer/>"),
+    value_element(Some(10), b"<Security UserID=", b"<Security/>"),
+];
+
+type Usual = (Option<usize>, Spelling);
+
+const fn text_element(
+    place: Option<usize>,
+    opening: &'static [u8],
+    closing: &'static [u8],
+    empty: &'static [u8],
+) -> Usual {
+    (place, Spelling { opening, closing, empty, is_value: false })
+}
+
+const fn value_element(place: Option<usize>, opening: &'static [u8], empty: &'static [u8]) -> Usual {
+    (place, Spelling { opening, closing: b"/>", empty, is_value: true })
 }
 
 const MAX_GROUPS: usize = 24;

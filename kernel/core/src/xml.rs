@@ -7,7 +7,7 @@ use core::ops::Range;
 use memchr::{memchr, memchr2, memmem};
 
 use crate::event_xml_scan::trimmed;
-use crate::octets::{run, some};
+use crate::octets::run;
 use crate::source::{Source, Text};
 
 const DECLARATION: &[u8] = b"xmlns";
@@ -23,6 +23,17 @@ pub struct Tag {
     pub name: Range<usize>,
     /// Whether it is an element without content.
     pub empty: bool,
+}
+
+/// How an element is usually spelled: `opening`, a text or a quoted value, `closing`; or `empty`.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Spelling {
+    pub opening: &'static [u8],
+    pub closing: &'static [u8],
+    pub empty: &'static [u8],
+    /// Whether an attribute's value is read, not the element's text.
+    pub is_value: bool,
 }
 
 /// What follows character data.
@@ -104,54 +115,70 @@ impl<'a> Xml<'a> {
     }
 
     fn read_attribute(&mut self) -> Option<()> {
-        let end = run(self.message, self.at, MAX_NAME, |octet| is_name(octet) || octet == b':');
-        let name = self.at..end;
-        let key = self.octets(&name);
-        let declares = key.starts_with(DECLARATION);
-        let sure = key.first().is_some_and(|&octet| begins_name(octet)) && (declares || memchr(b':', key).is_none());
+        let start = self.at;
+        let mut end = name_end(self.message, start);
+        let declares = self.message[start..end].starts_with(DECLARATION);
+        if declares && self.message.get(end) == Some(&b':') {
+            end = name_end(self.message, end + 1);
+        }
+        if !begins_name(*self.message.get(start)?) || end - start > MAX_NAME {
+            return None;
+        }
         let equals = self.skip_white(end);
         let open = self.skip_white(equals + 1);
         let quote = *self.message.get(open).filter(|octet| matches!(octet, b'"' | b'\''))?;
-        if !sure || self.message[equals] != b'=' {
+        if self.message[equals] != b'=' {
             return None;
         }
-        let value = open + 1..open + 1 + memchr(quote, &self.message[open + 1..])?;
-        let content = self.octets(&value);
-        let refers = declares && memchr(b'&', content).is_some();
-        if refers || memchr(b'<', content).is_some() || self.count == MAX_ATTRIBUTES || self.attribute(key).is_some() {
+        let (name, rest) = (start..end, &self.message[open + 1..]);
+        let length = memchr2(quote, b'<', rest).filter(|&length| rest[length] == quote)?;
+        let refers = declares && memchr(b'&', &rest[..length]).is_some();
+        if refers || self.count == MAX_ATTRIBUTES || self.attribute(&self.message[start..end]).is_some() {
             return None;
         }
-        self.at = value.end + 1;
-        self.attributes[self.count] = (name, value);
+        self.at = open + length + 2;
+        self.attributes[self.count] = (name, open + 1..open + 1 + length);
         self.count += 1;
         Some(())
     }
 
     fn name(&self, at: usize) -> Option<Range<usize>> {
-        let end = some(self.message, at, 1, MAX_NAME, is_name)?;
-        begins_name(self.message[at]).then_some(at..end)
+        let end = name_end(self.message, at);
+        (begins_name(*self.message.get(at)?) && end - at <= MAX_NAME).then_some(at..end)
     }
 
     fn skip_white(&self, at: usize) -> usize {
-        run(self.message, at, usize::MAX, is_white)
-    }
-
-    /// Read an element without attributes and elements in it, and with text: its name and its text. None for any other, which
-    /// leaves the cursor where it is, as it does where nothing or text stands before the element.
-    pub fn simple(&mut self) -> Option<(Range<usize>, Range<usize>)> {
-        let rest = self.message.get(self.at..)?;
-        let name = 1..run(rest, 1, MAX_NAME, is_name);
-        if rest.first() != Some(&b'<') || rest.get(name.end) != Some(&b'>') || !begins_name(*rest.get(1)?) {
-            return None;
+        match self.message.get(at) {
+            Some(&octet) if is_white(octet) => run(self.message, at + 1, usize::MAX, is_white),
+            _ => at,
         }
-        let text = name.end + 1..name.end + 1 + memchr(b'<', &rest[name.end + 1..])?;
-        let close = rest[text.end + 1..].strip_prefix(b"/")?.strip_prefix(&rest[name.clone()])?.strip_prefix(b">")?;
-        let start = self.at;
-        self.at = self.message.len() - close.len();
-        Some((start + name.start..start + name.end, start + text.start..start + text.end))
     }
 
-    /// Read `<Data Name='...'>...</Data>`: its name and its text. None for any other element, as [`Xml::simple`] does.
+    /// Read an element in the spelling that is usual for it: its text, or the value of its one attribute. None for any other
+    /// element or spelling, which leaves the cursor where it is, as text before the element does.
+    pub fn usual(&mut self, spelling: &Spelling) -> Option<Range<usize>> {
+        let rest = self.message.get(self.at..)?;
+        if rest.starts_with(spelling.empty) {
+            self.at += spelling.empty.len();
+            return Some(self.at..self.at);
+        }
+        let mut content = rest.strip_prefix(spelling.opening)?;
+        let (length, behind) = if spelling.is_value {
+            let (&quote, value) = content.split_first().filter(|(quote, _)| matches!(quote, b'"' | b'\''))?;
+            content = value;
+            let length = memchr2(quote, b'<', value)?;
+            (length, value[length..].strip_prefix(&[quote])?)
+        } else {
+            let length = memchr(b'<', content)?;
+            (length, &content[length..])
+        };
+        let behind = behind.strip_prefix(spelling.closing)?;
+        let (end, start) = (self.message.len(), self.message.len() - content.len());
+        self.at = end - behind.len();
+        Some(start..start + length)
+    }
+
+    /// Read `<Data Name='...'>...</Data>`: its name and its text. None for any other element, as [`Xml::usual`] does.
     pub fn pair(&mut self) -> Option<(Range<usize>, Range<usize>)> {
         let rest = self.message.get(self.at..)?;
         let open = rest.strip_prefix(b"<Data Name=")?;
@@ -388,8 +415,20 @@ fn begins_name(octet: u8) -> bool {
     octet.is_ascii_alphabetic() || octet == b'_'
 }
 
-fn is_name(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.' | b'-')
+/// The octets of names.
+static NAMES: [bool; 256] = {
+    let mut names = [false; 256];
+    let mut octet = 0;
+    while octet < 128_u8 {
+        names[octet as usize] = octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.' | b'-');
+        octet += 1;
+    }
+    names
+};
+
+/// Behind the octets of names from `at` on.
+fn name_end(message: &[u8], at: usize) -> usize {
+    run(message, at, usize::MAX, |octet| NAMES[usize::from(octet)])
 }
 
 fn is_white(octet: u8) -> bool {
