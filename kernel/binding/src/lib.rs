@@ -15,7 +15,7 @@ mod _native {
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
-    use tidegate_core::{compression, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml};
+    use tidegate_core::{compression, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml_text};
 
     type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
     type Trailed<'py> = (Bound<'py, PyBytes>, usize, bool, usize);
@@ -109,7 +109,7 @@ mod _native {
     #[pyfunction]
     #[pyo3(signature = (octets, /))]
     fn is_legal_xml(py: Python<'_>, octets: &[u8]) -> bool {
-        py.detach(|| xml::is_legal(octets))
+        py.detach(|| xml_text::is_legal(octets))
     }
 
     /// Spans from the octets of `array("I").tobytes()`.

@@ -3,12 +3,13 @@
 
 use memchr::memmem;
 
-use crate::event_time::parse_iso;
-use crate::event_xml_scan::{is_utf_16, low_16_bits};
+use crate::event_system::read_system;
+use crate::event_xml_scan::is_utf_16;
 use crate::octets::literal;
-use crate::source::{Envelope, Source, Text};
+use crate::source::{Source, Text};
 use crate::syslog_payload::skip_white;
-use crate::xml::{Next, Spelling, Tag, Xml, is_blank, survey, trim};
+use crate::xml::{Next, Tag, Xml};
+use crate::xml_text::{is_blank, survey};
 
 const MAX_EVENT: usize = 256 * 1024;
 const MAX_PAIRS: usize = 128;
@@ -84,11 +85,11 @@ impl Reader<'_, '_> {
         }
         self.xml.check_attributes(self.source)?;
         let (mut sections, mut has_system) = (Groups::default(), false);
-        while let Next::Open(tag) = self.child(&root)? {
+        while let Next::Open(tag) = self.xml.child(&root, self.source)? {
             let name = self.xml.octets(&tag.name);
             match name {
                 b"System" => {
-                    self.system(&tag)?;
+                    read_system(self.message, &mut self.xml, &tag, self.source)?;
                     has_system = true;
                 }
                 b"EventData" => self.event_data(&tag)?,
@@ -104,96 +105,6 @@ impl Reader<'_, '_> {
         has_system.then_some(())
     }
 
-    /// The next element in one whose text means nothing, or its end.
-    fn child(&mut self, tag: &Tag) -> Option<Next> {
-        if tag.empty {
-            return Some(Next::Close);
-        }
-        let (text, next) = self.xml.content(tag)?;
-        self.xml.check(&text, self.source)?;
-        Some(next)
-    }
-
-    /// The text of an element without elements in it; its attributes are those of the last tag still.
-    fn leaf(&mut self, tag: &Tag) -> Option<Text> {
-        if tag.empty {
-            return Some(Text::EMPTY);
-        }
-        match self.xml.content(tag)? {
-            (text, Next::Close) => self.xml.text(&text, self.source),
-            _ => None,
-        }
-    }
-
-    fn system(&mut self, system: &Tag) -> Option<()> {
-        let (mut found, mut next) = ([None; FIELDS], 0);
-        self.xml.check_attributes(self.source)?;
-        if system.empty {
-            return None;
-        }
-        loop {
-            if let Some((usual, range)) = USUAL.get(next).and_then(|usual| Some((usual, self.xml.usual(&usual.1)?))) {
-                let text = if usual.1.is_value {
-                    self.xml.value(&range, self.source)?
-                } else {
-                    self.xml.text(&range, self.source)?
-                };
-                if let Some(place) = usual.0 {
-                    note(&mut found[place], trim(text, self.message, self.source))?;
-                }
-                next += 1;
-                continue;
-            }
-            let Next::Open(tag) = self.child(system)? else { break };
-            let content = self.leaf(&tag)?;
-            self.xml.check_attributes(self.source)?;
-            let name = self.xml.octets(&tag.name);
-            let Some((place, attribute)) = place(name) else { continue };
-            next = USUAL.iter().position(|usual| usual.0 == Some(place)).map_or(next, |usual| usual + 1);
-            let text = match attribute.map(|name| self.xml.attribute(name)) {
-                None => content,
-                Some(None) => Text::EMPTY,
-                Some(Some(value)) => self.xml.value(&value, self.source)?,
-            };
-            note(&mut found[place], trim(text, self.message, self.source))?;
-        }
-        self.fill(found.map(Option::unwrap_or_default))
-    }
-
-    fn fill(&mut self, found: [Text; FIELDS]) -> Option<()> {
-        let event_id = self.event_id(found[1])?;
-        let time_text = found[5];
-        let time = parse_iso(self.source.text(self.message, time_text), 0);
-        if time.is_none() {
-            self.source.warnings.push(if time_text.is_empty() { "no-time" } else { "bad-time" });
-        }
-        self.source.envelope = Envelope {
-            time,
-            time_text,
-            event_id,
-            provider: found[0],
-            version: found[2],
-            level: found[3],
-            keywords: found[4],
-            record_id: found[6],
-            activity_id: found[7],
-            channel: found[8],
-            computer: found[9],
-            user_sid: found[10],
-            ..Envelope::default()
-        };
-        Some(())
-    }
-
-    /// Decimal text of the low 16 bits.
-    fn event_id(&mut self, text: Text) -> Option<Text> {
-        let digits = self.source.text(self.message, text);
-        if !(1..=10).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        Some(print_event_id(text, low_16_bits(digits), self.source))
-    }
-
     fn event_data(&mut self, section: &Tag) -> Option<()> {
         self.xml.check_attributes(self.source)?;
         let (mut groups, mut position) = (Groups::default(), 0);
@@ -205,7 +116,7 @@ impl Reader<'_, '_> {
                 let name = self.xml.value(&name, self.source)?;
                 self.push_data(name, text, position);
             }
-            let Next::Open(tag) = self.child(section)? else { return Some(()) };
+            let Next::Open(tag) = self.xml.child(section, self.source)? else { return Some(()) };
             let name = self.xml.octets(&tag.name);
             groups.enter(name)?;
             if name == b"Data" {
@@ -218,7 +129,7 @@ impl Reader<'_, '_> {
     }
 
     fn data(&mut self, tag: &Tag, position: usize) -> Option<()> {
-        let content = self.leaf(tag)?;
+        let content = self.xml.leaf(tag, self.source)?;
         self.xml.check_attributes(self.source)?;
         let name = match self.xml.attribute(b"Name") {
             Some(value) => self.xml.value(&value, self.source)?,
@@ -257,7 +168,7 @@ impl Reader<'_, '_> {
     fn user_data(&mut self, section: &Tag) -> Option<()> {
         self.xml.check_attributes(self.source)?;
         let mut groups = Groups::default();
-        while let Next::Open(tag) = self.child(section)? {
+        while let Next::Open(tag) = self.xml.child(section, self.source)? {
             groups.enter(self.xml.octets(&tag.name))?;
             self.leaves(&tag, Text::in_message(tag.name.start, tag.name.end), MAX_LEVELS)?;
         }
@@ -308,75 +219,6 @@ impl Reader<'_, '_> {
 fn joined(path: Text, name: &[u8], message: &[u8], source: &mut Source) -> Text {
     let text = [source.text(message, path), b".", name].concat();
     source.copy(&text)
-}
-
-/// A text of digits as the decimal text of their low 16 bits.
-pub fn print_event_id(text: Text, number: u16, source: &mut Source) -> Text {
-    let mut digits = [0; 5];
-    let (mut at, mut rest) = (digits.len(), number);
-    while rest > 0 || at == digits.len() {
-        at -= 1;
-        digits[at] = b"0123456789"[usize::from(rest % 10)];
-        rest /= 10;
-    }
-    let is_printed = text.len() == digits.len() - at;
-    if is_printed { text } else { source.copy(&digits[at..]) }
-}
-
-/// Note a text where there is none yet; None where there is.
-fn note(place: &mut Option<Text>, text: Text) -> Option<()> {
-    place.replace(text).is_none().then_some(())
-}
-
-const FIELDS: usize = 11;
-
-/// Where an element of System goes, and the attribute that is read of it; its text if there is none.
-fn place(name: &[u8]) -> Option<(usize, Option<&'static [u8]>)> {
-    Some(match name {
-        b"Provider" => (0, Some(b"Name")),
-        b"EventID" => (1, None),
-        b"Version" => (2, None),
-        b"Level" => (3, None),
-        b"Keywords" => (4, None),
-        b"TimeCreated" => (5, Some(b"SystemTime")),
-        b"EventRecordID" => (6, None),
-        b"Correlation" => (7, Some(b"ActivityID")),
-        b"Channel" => (8, None),
-        b"Computer" => (9, None),
-        b"Security" => (10, Some(b"UserID")),
-        _ => return None,
-    })
-}
-
-/// The elements of System in the order in which Windows writes them, from `EventID` on: their place, and how they are spelled.
-const USUAL: [Usual; 12] = [
-    text_element(Some(1), b"<EventID>", b"</EventID>", b"<EventID/>"),
-    text_element(Some(2), b"<Version>", b"</Version>", b"<Version/>"),
-    text_element(Some(3), b"<Level>", b"</Level>", b"<Level/>"),
-    text_element(None, b"<Task>", b"</Task>", b"<Task/>"),
-    text_element(None, b"<Opcode>", b"</Opcode>", b"<Opcode/>"),
-    text_element(Some(4), b"<Keywords>", b"</Keywords>", b"<Keywords/>"),
-    value_element(Some(5), b"<TimeCreated SystemTime=", b"<TimeCreated/>"),
-    text_element(Some(6), b"<EventRecordID>", b"</EventRecordID>", b"<EventRecordID/>"),
-    value_element(Some(7), b"<Correlation ActivityID=", b"<Correlation/>"),
-    text_element(Some(8), b"<Channel>", b"</Channel>", b"<Channel/>"),
-    text_element(Some(9), b"<Computer>", b"</Computer>", b"<Computer/>"),
-    value_element(Some(10), b"<Security UserID=", b"<Security/>"),
-];
-
-type Usual = (Option<usize>, Spelling);
-
-const fn text_element(
-    place: Option<usize>,
-    opening: &'static [u8],
-    closing: &'static [u8],
-    empty: &'static [u8],
-) -> Usual {
-    (place, Spelling { opening, closing, empty, is_value: false })
-}
-
-const fn value_element(place: Option<usize>, opening: &'static [u8], empty: &'static [u8]) -> Usual {
-    (place, Spelling { opening, closing: b"/>", empty, is_value: true })
 }
 
 const MAX_GROUPS: usize = 24;

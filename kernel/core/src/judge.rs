@@ -1,6 +1,7 @@
 //! The way of one message from its octets to a source: twin of `Normalizer.judge` and `Normalizer.judge_event`.
 
-use crate::event_xml::{parse_event, print_event_id};
+use crate::event_system::print_event_id;
+use crate::event_xml::parse_event;
 use crate::event_xml_scan::looks_like_event;
 use crate::judged::Judged;
 use crate::layouts::{self, Tables};

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compression;
+pub mod event_system;
 pub mod event_time;
 pub mod event_xml;
 pub mod event_xml_scan;
@@ -32,3 +33,4 @@ pub mod transforms;
 pub mod uid;
 pub mod wrapped_events;
 pub mod xml;
+pub mod xml_text;
