@@ -108,6 +108,13 @@ def restore(record: bytes) -> WindowsEvent:
     )
 
 
+def event_data(record: Record) -> Iterator[tuple[str, str]]:
+    """EventData of a Windows record that is without fills: names as Windows writes them, in the schema's order, then what wasn't mapped."""
+    paths = _Paths(record, frozenset())
+    yield from _mapped(paths.text("metadata.event_code"), paths)
+    yield from _unmapped(paths)
+
+
 def _time(paths: _Paths) -> EventTime | None:
     """The event's time: as it was delivered where that can be read, else to the millisecond."""
     milliseconds = paths.value("time")
@@ -170,7 +177,7 @@ def _caption(path: str, texts: Mapping[int, str]) -> _Read:
 
     def read(paths: _Paths) -> str:
         number = paths.value(f"{path}_id")
-        return paths.text(path) if number == OTHER else texts.get(number, "")
+        return paths.text(path) if number == OTHER else texts.get(number, "") if isinstance(number, int) else ""
 
     return read
 
@@ -197,7 +204,8 @@ _ACCOUNT_DELETED: Final[Mapping[str, _Read]] = {
 _DATA: Final[Mapping[str, Mapping[str, _Read]]] = {
     **dict.fromkeys(("4728", "4729", "4732", "4733", "4756", "4757"), _MEMBER_CHANGE),
     **dict.fromkeys(("4730", "4753", "4758", "4763"), _GROUP_DELETED),
-    **dict.fromkeys(("4726", "4743"), _ACCOUNT_DELETED),
+    **dict.fromkeys(("4726", "4741", "4743"), _ACCOUNT_DELETED),
+    **dict.fromkeys(("4662", "5136"), _SUBJECT),
     "4776": {
         "PackageName": _at("service.name"),
         "TargetUserName": _qualified("user.name", "user.domain"),

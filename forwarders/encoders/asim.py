@@ -1,0 +1,343 @@
+r"""A record as a row of a Microsoft Sentinel table, in the columns of the Advanced Security Information Model (ASIM).
+
+    Account Change, Group Management    ASimUserManagementActivityLogs    User Management schema 0.1.2
+    Authentication                      ASimAuthenticationEventLogs       Authentication schema 0.1.4
+    Windows Service Activity            ASimAuditEventLogs                Audit Event schema 0.1.2
+    Tunnel Activity                     ASimNetworkSessionLogs            Network Session schema 0.2.7
+    Base Event                          WindowsEvent                      what Sentinel's own connector for forwarded events fills
+
+Sources: Microsoft Learn, "ASIM schemas" (one page each, and "common fields"), "Azure Monitor Logs reference" for the tables' columns, "Logs
+Ingestion API", which lists all five among the tables it takes. A row has only columns of its table: aliases (`User`, `Dvc`, `Src`) and
+`EventSchema` are made by Sentinel's parsers when it is asked, and a column that a table doesn't have is dropped by Azure Monitor unsaid. So
+the record's uid is EventOriginalUid, as no table has EventUid.
+
+`TimeGenerated` is the event's time; Azure Monitor replaces one that is too old or too new by the time of arrival, EventStartTime stays. Logon
+IDs are decimal, as the schemas ask for Windows. What has no column is in AdditionalFields, under OCSF's or the source's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from forwarders.encoders.crosswalk import (
+    Kind,
+    Read,
+    Record,
+    account,
+    address,
+    constant,
+    converted,
+    digits,
+    flag,
+    instant,
+    kind_of,
+    named,
+    number,
+    text,
+    texts,
+    unmapped,
+    without_fills,
+)
+from forwarders.encoders.windows_event import LEVELS, event_data
+from wire.keywords import AUDIT_FAILURE, AUDIT_SUCCESS
+
+USERS, LOGONS, AUDITS = "ASimUserManagementActivityLogs", "ASimAuthenticationEventLogs", "ASimAuditEventLogs"
+SESSIONS, EVENTS = "ASimNetworkSessionLogs", "WindowsEvent"
+TABLES: Final = (USERS, LOGONS, AUDITS, SESSIONS, EVENTS)
+"""Every table a record may go to."""
+
+MAX_INT: Final = 2**31 - 1
+
+_Rows = tuple[tuple[str, Read], ...]
+
+FAILURE: Final = 2
+_RESULTS: Final = {0: "NA", 1: "Success", 2: "Failure"}
+_SEVERITIES: Final = {0: "Informational", 1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "High", 6: "High"}
+SYSTEM: Final = 3
+_USER_TYPES: Final = {1: "Regular", 2: "Admin", 3: "System", 4: "Service"}
+_EVENT_TYPES: Final = {
+    (Kind.ACCOUNT_CHANGE, 1): "UserCreated",
+    (Kind.ACCOUNT_CHANGE, 6): "UserDeleted",
+    (Kind.GROUP_MANAGEMENT, 3): "UserAddedToGroup",
+    (Kind.GROUP_MANAGEMENT, 4): "UserRemovedFromGroup",
+    (Kind.GROUP_MANAGEMENT, 5): "GroupDeleted",
+    (Kind.GROUP_MANAGEMENT, 7): "UserAddedToGroup",
+    (Kind.GROUP_MANAGEMENT, 8): "UserRemovedFromGroup",
+    (Kind.AUTHENTICATION, 1): "Logon",
+    (Kind.SERVICE_ACTIVITY, 1): "Install",
+}
+_OTHER_TYPES: Final = {
+    Kind.ACCOUNT_CHANGE: "UserModified",
+    Kind.GROUP_MANAGEMENT: "GroupModified",
+    Kind.AUTHENTICATION: "Logon",
+    Kind.SERVICE_ACTIVITY: "Other",
+    Kind.TUNNEL_ACTIVITY: "NetworkSession",
+}
+_REASONS: Final = {
+    "USER_DOES_NOT_EXIST": "No such user",
+    "INVALID_CREDENTIALS": "Incorrect password",
+    "LOGON_FAILURE": "No such user or password",
+    "ACCOUNT_EXPIRED": "Account expired",
+    "PASSWORD_EXPIRED": "Password expired",
+    "PASSWORD_MUST_CHANGE": "Password expired",
+    "ACCOUNT_LOCKED_OUT": "User locked",
+    "ACCOUNT_DISABLED": "User disabled",
+    "ACCOUNT_RESTRICTION": "Logon violates policy",
+    "INVALID_LOGON_HOURS": "Logon violates policy",
+    "INVALID_WORKSTATION": "Logon violates policy",
+    "LOGON_TYPE_NOT_GRANTED": "Logon violates policy",
+    "AUTHENTICATION_FIREWALL_FAILED": "Logon violates policy",
+    "NTLM_BLOCKED": "Logon violates policy",
+}
+_ENDS: Final = {
+    "User Request": "Terminated",
+    "Admin Reset": "Terminated",
+    "Admin Reboot": "Terminated",
+    "Idle Timeout": "Timeout",
+    "Session Timeout": "Timeout",
+    "Lost Carrier": "Reset",
+    "Lost Service": "Reset",
+}
+_PRODUCTS: Final = {"Security": "Security Events"}
+"""As Sentinel's parsers name the Security log; other channels are `Windows Event`."""
+
+
+def _windows_product(record: Record) -> str:
+    return _PRODUCTS.get(text("metadata.log_name")(record) or "", "Windows Event")
+
+
+def _host(prefix: str, *paths: str) -> _Rows:
+    """A device's name in the columns for it: the first label, the rest, and the whole where there is a domain."""
+    read = text(*paths)
+
+    def domain(record: Record) -> str | None:
+        return (read(record) or "").partition(".")[2] or None
+
+    return (
+        (f"{prefix}Hostname", lambda record: (read(record) or "").partition(".")[0] or None),
+        (f"{prefix}Domain", domain),
+        (f"{prefix}DomainType", lambda record: None if domain(record) is None else "FQDN"),
+        (f"{prefix}FQDN", lambda record: None if domain(record) is None else read(record)),
+    )
+
+
+def _username(column: str, path: str) -> _Rows:
+    """A name with its domain, or else a distinguished name, and which of ASIM's kinds of name that is."""
+    whole, dn, name, domain = account(f"{path}.name", f"{path}.domain"), text(f"{path}.ldap_person.ldap_dn"), text(f"{path}.name"), text(f"{path}.domain")
+
+    def kind(record: Record) -> str | None:
+        bare = name(record)
+        if bare is None:
+            return None if dn(record) is None else "DN"
+        return "Windows" if domain(record) else "UPN" if "@" in bare else "Simple"
+
+    return ((column, lambda record: whole(record) or dn(record)), (f"{column}Type", kind))
+
+
+def _identity(column: str, path: str) -> _Rows:
+    """A SID, and that it is one."""
+    sid = text(f"{path}.uid")
+    return ((column, sid), (f"{column}Type", _if(sid, "SID")))
+
+
+def _user(prefix: str, path: str) -> _Rows:
+    """A user in the columns for one."""
+    name, type_id = text(f"{path}.name"), number(f"{path}.type_id")
+
+    def user_type(record: Record) -> str | None:
+        found = type_id(record)
+        return "Machine" if found == SYSTEM and (name(record) or "").endswith("$") else _USER_TYPES.get(found or 0)
+
+    return (
+        *_identity(f"{prefix}UserId", path),
+        *_username(f"{prefix}Username", path),
+        (f"{prefix}UserType", user_type),
+        (f"{prefix}OriginalUserType", text(f"{path}.type")),
+    )
+
+
+def _if(read: Read, then: str) -> Read:
+    return lambda record: None if read(record) is None else then
+
+
+def _int(found: str) -> int | None:
+    return whole if (whole := int(found)) <= MAX_INT else None
+
+
+def _reason(record: Record) -> str | None:
+    """Of a failure only, in the schema's words."""
+    detail = text("status_detail")(record)
+    if record.get("status_id") != FAILURE or detail is None:
+        return None
+    return _REASONS.get(detail, "Other")
+
+
+def _decimal(found: str) -> str:
+    """A logon ID, delivered in hexadecimal."""
+    try:
+        return str(int(found, 16)) if found[:2] in ("0x", "0X") and len(found) <= len("0x") + 16 else found
+    except ValueError:
+        return found
+
+
+_EVERY: Final[_Rows] = (
+    ("TimeGenerated", instant("time")),
+    ("EventMessage", text("message")),
+    ("EventCount", constant(1)),
+    ("EventStartTime", instant("start_time", "time")),
+    ("EventEndTime", instant("end_time", "time")),
+    ("EventResult", named(number("status_id"), _RESULTS)),
+    ("EventOriginalUid", text("metadata.uid")),
+    ("EventOriginalType", text("metadata.event_code")),
+    ("EventOriginalResultDetails", text("status_detail", "status_code")),
+    ("EventSeverity", named(number("severity_id"), _SEVERITIES)),
+    ("EventOriginalSeverity", text("metadata.log_level")),
+    *_host("Dvc", "device.hostname"),
+    ("DvcIpAddr", address("device.ip")),
+)
+_WINDOWS: Final[_Rows] = (*_EVERY, ("EventVendor", constant("Microsoft")), ("EventProduct", _windows_product), ("DvcOs", constant("Windows")))
+_ACTOR: Final[_Rows] = (*_user("Actor", "actor.user"), ("ActorSessionId", converted(text("actor.session.uid"), _decimal)))
+
+_ADDITIONAL: Final[_Rows] = (
+    ("EventRecordId", text("metadata.original_event_uid")),
+    ("Channel", text("metadata.log_name")),
+    ("Provider", text("metadata.log_provider")),
+    ("CorrelationId", text("metadata.correlation_uid")),
+    ("PackageName", text("service.name")),
+    ("StatusCode", text("status_code")),
+    ("TargetServerDomain", text("dst_endpoint.domain")),
+    ("MemberDistinguishedName", text("user.ldap_person.ldap_dn")),
+    ("ServiceFile", text("win_service.service_file.path")),
+    ("ServiceType", text("win_service.service_type")),
+    ("ServiceStartType", text("win_service.service_start_type")),
+    ("ServiceAccount", text("win_service.service_start_name")),
+    ("ActivityName", text("activity_name")),
+    ("StationName", text("src_endpoint.name")),
+    ("MultiSessionId", text("session.uid_alt")),
+    ("IsVpn", flag("session.is_vpn")),
+    ("DurationMilliseconds", number("duration")),
+    ("RawData", text("raw_data")),
+)
+"""What no table has a column for, of any kind."""
+
+_EVENT: Final[_Rows] = (
+    ("TimeGenerated", instant("time")),
+    ("Computer", text("device.hostname")),
+    ("Channel", text("metadata.log_name")),
+    ("Provider", text("metadata.log_provider")),
+    ("EventID", converted(digits("metadata.event_code"), _int)),
+    ("EventLevel", converted(named(text("metadata.log_level"), LEVELS), int)),
+    ("EventLevelName", text("metadata.log_level")),
+    ("EventOriginId", text("metadata.uid")),
+    ("EventRecordId", text("metadata.original_event_uid")),
+    ("Correlation", text("metadata.correlation_uid")),
+    ("Keywords", named(number("status_id"), {1: AUDIT_SUCCESS, 2: AUDIT_FAILURE})),
+    ("Version", converted(digits("metadata.log_version"), _int)),
+    ("RawEventData", text("raw_data")),
+)
+"""WindowsEvent's columns. Sentinel's parsers make EventOriginalUid of EventOriginId there, so that is where the uid goes."""
+
+_ROWS: Final[Mapping[Kind, _Rows]] = {
+    Kind.ACCOUNT_CHANGE: (*_WINDOWS, ("EventSchemaVersion", constant("0.1.2")), *_ACTOR, *_user("Target", "user")),
+    Kind.GROUP_MANAGEMENT: (
+        *_WINDOWS,
+        ("EventSchemaVersion", constant("0.1.2")),
+        *_ACTOR,
+        *_user("Target", "user"),
+        *_identity("TargetUserId", "subgroup"),
+        *_username("TargetUsername", "subgroup"),
+        ("TargetUserType", _if(text("subgroup.uid", "subgroup.name"), "Other")),
+        *_identity("GroupId", "group"),
+        *_username("GroupName", "group"),
+        ("GroupType", text("group.type")),
+    ),
+    Kind.AUTHENTICATION: (
+        *_WINDOWS,
+        ("EventSchemaVersion", constant("0.1.4")),
+        ("EventResultDetails", _reason),
+        *_user("Target", "user"),
+        ("SrcIpAddr", address("src_endpoint.ip")),
+        *_host("Src", "src_endpoint.hostname"),
+        ("TargetIpAddr", address("dst_endpoint.ip")),
+        *_host("Target", "dst_endpoint.hostname"),
+        ("LogonProtocol", text("auth_protocol")),
+    ),
+    Kind.SERVICE_ACTIVITY: (
+        *_WINDOWS,
+        ("EventSchemaVersion", constant("0.1.2")),
+        *_ACTOR,
+        ("ActingAppName", text("actor.app_name")),
+        ("Operation", text("message")),
+        ("Object", text("win_service.name")),
+        ("ObjectType", constant("Service")),
+        ("NewValue", text("win_service.cmd_line")),
+        ("ValueType", _if(text("win_service.cmd_line"), "Other")),
+    ),
+    Kind.TUNNEL_ACTIVITY: (
+        *_EVERY,
+        ("EventSchemaVersion", constant("0.2.7")),
+        ("EventSubType", named(number("activity_id"), {1: "Start", 2: "End"})),
+        ("EventResultDetails", named(text("status_detail"), _ENDS)),
+        ("EventVendor", lambda record: text("metadata.product.vendor_name")(record) or "Unknown"),
+        ("EventProduct", text("metadata.product.name")),
+        *_user("Src", "user"),
+        ("SrcIpAddr", address("src_endpoint.ip")),
+        ("SrcMacAddr", text("src_endpoint.mac")),
+        ("SrcNatIpAddr", address("tunnel_interface.ip")),
+        ("DstIpAddr", address("dst_endpoint.ip")),
+        *_host("Dst", "dst_endpoint.hostname"),
+        ("DvcInboundInterface", text("dst_endpoint.interface_name", "dst_endpoint.interface_uid")),
+        ("NetworkApplicationProtocol", text("protocol_name")),
+        ("NetworkSessionId", text("session.uid")),
+        ("NetworkDuration", number("duration", MAX_INT)),
+        ("SrcBytes", number("cumulative_traffic.bytes_out")),
+        ("DstBytes", number("cumulative_traffic.bytes_in")),
+        ("NetworkBytes", number("cumulative_traffic.bytes")),
+        ("SrcPackets", number("cumulative_traffic.packets_out")),
+        ("DstPackets", number("cumulative_traffic.packets_in")),
+        ("NetworkPackets", number("cumulative_traffic.packets")),
+    ),
+}
+_TABLE_OF: Final[Mapping[Kind, str]] = {
+    Kind.ACCOUNT_CHANGE: USERS,
+    Kind.GROUP_MANAGEMENT: USERS,
+    Kind.AUTHENTICATION: LOGONS,
+    Kind.SERVICE_ACTIVITY: AUDITS,
+    Kind.TUNNEL_ACTIVITY: SESSIONS,
+    Kind.BASE_EVENT: EVENTS,
+}
+_labels: Final = texts("metadata.labels")
+
+
+def encode_asim(record: Record) -> tuple[str, dict[str, Any]]:
+    """(table, row), one of `TABLES` and columns it has; never raises, whatever the record holds.
+
+    Args:
+        record: an OCSF record, parsed.
+    """
+    record = without_fills(record)
+    kind = kind_of(record)
+    if kind is Kind.BASE_EVENT:
+        return EVENTS, {**_write(_EVENT, record), "EventData": _named_values(event_data(record))}
+    activity = number("activity_id")(record)
+    row = _write(_ROWS[kind], record)
+    row["EventType"] = _EVENT_TYPES.get((kind, activity if activity is not None else -1), _OTHER_TYPES[kind])
+    additional = {**_write(_ADDITIONAL, record), **_named_values(unmapped(record))}
+    if labels := _labels(record):
+        additional["Labels"] = labels
+    row["AdditionalFields"] = additional
+    return _TABLE_OF[kind], row
+
+
+def _write(rows: _Rows, record: Record) -> dict[str, Any]:
+    return {column: found for column, read in rows if (found := read(record)) is not None}
+
+
+def _named_values(pairs: Iterable[tuple[str, str | list[str]]]) -> dict[str, Any]:
+    """Names of a peer's, the values of one that comes again in a list."""
+    found: dict[str, Any] = {}
+    for name, item in pairs:
+        before = found.get(name)
+        found[name] = item if before is None else [*(before if isinstance(before, list) else [before]), *(item if isinstance(item, list) else [item])]
+    return found
