@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.index import Entry, Index
+from pipeline.index import Entry, Index, join_indexes
 
 Wants = Callable[[Entry], bool]
 """A consumer's filter: decides by the index alone."""
@@ -77,3 +77,25 @@ class Row:
     def split(self, at: int) -> tuple[Row, Row]:
         """The first `at` records (0 < at < len), and the rest."""
         return replace(self, chosen=self.chosen[:at], end=self.first + self.chosen[at]), replace(self, chosen=self.chosen[at:])
+
+    def pick(self, places: Sequence[int]) -> Row:
+        """Those of the chosen records that stand at these places among them, ascending and at least one."""
+        chosen = [self.chosen[place] for place in places]
+        return replace(self, chosen=chosen, end=self.end if places[-1] == len(self) - 1 else self.first + chosen[-1] + 1)
+
+
+def follows(row: Row, earlier: Row) -> bool:
+    """Whether a row begins where an earlier one ends, so that they can be joined."""
+    return row.first == earlier.first + len(earlier.index)
+
+
+def join_rows(rows: Sequence[Row]) -> Row:
+    """Rows of which each follows the one before, at least one, as one."""
+    if len(rows) == 1:
+        return rows[0]
+    chosen: list[int] = []
+    for row in rows:
+        at = row.first - rows[0].first
+        chosen += row.chosen if at == 0 else [at + place for place in row.chosen]
+    index = join_indexes(row.index for row in rows)
+    return Row(b"".join(row.records for row in rows), index, rows[0].first, range(len(index)) if len(chosen) == len(index) else chosen, rows[-1].end)

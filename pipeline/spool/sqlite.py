@@ -241,11 +241,13 @@ class SqliteSpool:
                 return row if row.first >= at else row.split(at - row.first)[1]
             if row is not None:
                 self._damaged[row.number] = row
-            if behind is None:
-                self._move(cursor, head if row is None else row.end, cursor.stored.state)
+            end = head if row is None else row.end
+            if at == cursor.stored.cursor:
+                self._move(cursor, end, cursor.stored.state)
             else:
-                behind = head if row is None else row.end
+                behind = end
                 self.work.set()
+        cursor.claimed = max(cursor.claimed, behind or 0)
         return None
 
     async def _fetch(self, at: int, head: int) -> Row | Damaged | None:
@@ -270,7 +272,7 @@ class SqliteSpool:
 
     async def wait_for_more(self, consumer: str, behind: int | None = None) -> None:
         cursor = self._cursors[consumer]
-        while max(cursor.stored.cursor, behind or 0) >= self._head.number and not self._letters.has_requeued(consumer):
+        while max(cursor.stored.cursor, 0 if behind is None else max(behind, cursor.claimed)) >= self._head.number and not self._letters.has_requeued(consumer):
             await self._grown.wait()
 
     def advance(self, consumer: str, cursor: int, state: bytes) -> None:

@@ -6,23 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import pytest
 import structlog
 import trio
 import trio.testing
-from hypothesis import given
-from hypothesis import strategies as st
 from support.batches import batch_of, name_of, spool_in, submissions
 
 from forwarders.common_settings import RetrySettings
 from forwarders.delivery import Delivery
 from forwarders.destination import Delivered, Destination, Limits
+from pipeline.condition import State
 from pipeline.errors import DeliveryError, Fault
 from pipeline.index import Entry
 from pipeline.metrics import Metrics
+from pipeline.spool.letters import scan_letters
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, OnFull, Start
 from pipeline.spool.sqlite import SqliteSpool
@@ -89,28 +88,13 @@ async def delivered(destination: Script, batches: list[list[int]], folder: Path,
     status = await spool.status()
     assert status.consumers[0].lag_records == 0
     assert status.rows == 0
-    parked = [name_of(record) for (record,) in spool._files.reader.execute("SELECT record FROM dead_letters ORDER BY number")]
-    assert parked == [name for names in batches for name in names if name in destination.poison]
+    assert parked_in(spool) == [name for names in batches for name in names if name in destination.poison]
     await spool.close()
     return metrics
 
 
-steps = st.none() | st.tuples(st.integers(0, 6), st.just(True))
-
-
-@given(
-    st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=9), max_size=5),
-    st.lists(steps, max_size=8),
-    st.frozensets(st.integers(0, 99), max_size=30),
-)
-def test_everything_is_taken_once_in_order_or_parked(batches: list[list[int]], script: list[tuple[int, bool] | None], poison: frozenset[int]) -> None:
-    destination = Script(list(script), poison)
-    with TemporaryDirectory() as folder:
-        metrics = trio.run(delivered, destination, batches, Path(folder), clock=trio.testing.MockClock(autojump_threshold=0.02))
-    assert destination.taken == [name for names in batches for name in names if name not in poison]
-    assert metrics.value("tidegate_delivered_total", destination=NAME) == len(destination.taken)
-    parked = sum(name in poison for names in batches for name in names)
-    assert metrics.value("tidegate_parked_total", destination=NAME, reason="bad-record") == parked
+def parked_in(spool: SqliteSpool) -> list[int]:
+    return [name_of(letter.record) for letter in scan_letters(spool._files.reader)]
 
 
 async def test_a_poison_record_costs_few_attempts(tmp_path: Path) -> None:
@@ -254,12 +238,14 @@ async def test_a_full_dead_letter_box_holds_the_destination(tmp_path: Path, auto
     metrics = Metrics()
     spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING, dead_letters=2)], metrics=metrics)
     destination = Script(poison=frozenset([1, 2, 3]))
-    await spool.commit(submissions(batch_of([0, 1, 2, 3, 4])))
+    await spool.commit(submissions(batch_of(range(7))))
+    delivery = delivery_of(spool, destination, metrics)
     with trio.move_on_after(60):
-        await delivery_of(spool, destination, metrics).run()
-    assert destination.taken == [0]
+        await delivery.run()
+    assert destination.taken == [0, 4, 5, 6]
     assert metrics.value("tidegate_parked_total", destination=NAME, reason="bad-record") == 2
     assert spool.position(NAME).cursor == 3, "nothing is destroyed"
+    assert delivery.condition.state is State.DEAD_LETTERS_FULL
     await spool.close()
 
 
