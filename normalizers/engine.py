@@ -225,7 +225,7 @@ class _Run:
             if before is None:
                 self.unmapped[name] = text
             elif isinstance(before, list):
-                before.append(text)
+                self.unmapped[name] = [*before, text]  # anew: the list may be a constant of the plan
             else:
                 self.unmapped[name] = [before, text]
 

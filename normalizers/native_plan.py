@@ -280,6 +280,7 @@ class _Writer:
     def row(self, row: Row) -> Part:
         _demand(len(row.inputs) <= MAX_INPUTS)
         options = row.options
+        _demand(not (isinstance(options.value, list) and row.to.startswith(UNMAPPED)))  # leftovers would join the constant
         return {
             "transforms": [{"name": name, "to": [self.target(path, name) for path in paths]} for name, paths in _targets(row)],
             "inputs": [self.input(source) for source in row.inputs],
