@@ -125,6 +125,7 @@ class _Writer:
         ops = [self.op(op) for op in plan.ops]
         index = {"status_id": "status_id", "event_code": "metadata.event_code", "computer": "device.hostname", "address": "device.ip"}
         needed = {*index.values(), *(path for path, _ in self.plans.observables), *(path for path, _, _ in captions)}
+        self.read_as_number("time")
         uids = [self.uid(uid) for uid in plan.uids]
         _demand(bool(uids) and plan.uids[-1].need is None)
         for name in sorted(plan.mapped):
@@ -185,6 +186,7 @@ class _Writer:
         found = []
         known = {*paths, *settled}
         for path, names in self.plans.captions.items() if self.settings.captions else ():
+            self.read_as_number(path)
             number, to = {**settled, **facts}.get(path), path.removesuffix("_id")
             if number is None:
                 if path in known:
@@ -230,9 +232,13 @@ class _Writer:
             case Where.ENVELOPE:
                 return {"envelope": source.name}
             case Where.WRITTEN:
-                constants = (*_constants(self.plan.ops, source.name), self.plan.const.get(source.name))
-                _demand(not any(isinstance(value, bool) for value in constants))
+                self.read_as_number(source.name)
                 return {"written": self.paths.get(source.name)}
+
+    def read_as_number(self, path: str) -> None:
+        """In Python a boolean is a number too, in the kernel it is JSON."""
+        constants = (*_constants(self.plan.ops, path), self.plan.const.get(path))
+        _demand(not any(isinstance(value, bool) for value in constants))
 
     def uid(self, uid: Uid) -> Part:
         parts: list[Part] = []
