@@ -22,6 +22,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
+from uuid import UUID
 
 import trio
 
@@ -221,7 +222,9 @@ class Delivery:
                 if not self._spool.park(self._name, refused.row, refused.error):
                     return False
                 (entry,) = refused.row.entries()
-                self._parked_log.warning("record parked", peer=self._name, uid=entry.uid.hex(), reason=refused.error.reason, detail=refused.error.detail)
+                self._parked_log.warning(
+                    "record parked", peer=self._name, uid=str(UUID(bytes=entry.uid)), reason=refused.error.reason, detail=refused.error.detail
+                )
                 self._hand[0].settle(refused)
                 self._move()
             self._hand.pop(0)

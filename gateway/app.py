@@ -21,7 +21,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TextIO
@@ -45,6 +45,7 @@ from gateway.windows_forwarding import make_wef_listener
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from normalizers.normalizer import Normalizer
+from pipeline.condition import Condition
 from pipeline.errors import GatewayError, SpoolError, leaves
 from pipeline.intake import Intake
 from pipeline.log import Log, configure_log
@@ -67,6 +68,7 @@ class Gateway:
     rejects:   the ring of what was refused.
     out:       stdout, for ready lines.
     stop:      set once it was told to stop.
+    deliveries: the destinations' loops, by name.
     starting:  until every listener accepts.
     code:      the exit code.
     """
@@ -80,6 +82,7 @@ class Gateway:
     rejects: Rejects
     out: TextIO
     stop: trio.Event = field(default_factory=trio.Event)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
     starting: bool = True
     code: int = 0
 
@@ -88,6 +91,10 @@ class Gateway:
         blockade = self.spool.blockade
         said = {"starting": self.starting, "stopping": self.stop.is_set(), f"spool: {blockade}": blockade is not None}
         return [text for text, holds in said.items() if holds]
+
+    def conditions(self) -> Mapping[str, Condition]:
+        """How each destination fares."""
+        return {name: delivery.condition for name, delivery in self.deliveries.items()}
 
     def say(self, *lines: object) -> None:
         """Lines on stdout, at once, since somebody may wait for them; if nobody reads there, so be it."""
@@ -122,7 +129,7 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
         async with trio.open_nursery() as roof:
             await roof.start(_obey_signals, gateway, roof.cancel_scope)
             roof.start_soon(tell_blockades, spool, log)
-            await roof.start(serve_control, config.gateway.state_dir, commands(config, spool, rejects, gateway.gaps), log)
+            await roof.start(serve_control, config.gateway.state_dir, commands(config, spool, rejects, gateway.gaps, gateway.conditions), log)
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
                 gateway.say(Ready("metrics", Transport.HTTP, address))
@@ -152,12 +159,12 @@ async def _recall_rejects(gateway: Gateway) -> None:
 async def _run_floors(gateway: Gateway) -> None:
     """Start from the spool to the doors, wait for the word, stop from the doors to the spool."""
     config = gateway.config
-    deliveries = [_delivery(gateway, table) for table in config.forwarders]
+    gateway.deliveries = {table.name: _delivery(gateway, table) for table in config.forwarders}
     async with trio.open_nursery() as spool_floor:
         spool_floor.start_soon(gateway.intake.run)
         async with trio.open_nursery() as destinations:
-            for table, delivery in zip(config.forwarders, deliveries, strict=True):
-                destinations.start_soon(delivery.run)
+            for table in config.forwarders:
+                destinations.start_soon(gateway.deliveries[table.name].run)
                 gateway.say(f"forwarding {describe_destination(table)}")
             async with trio.open_nursery() as doors:
                 await _open_doors(gateway, doors)
@@ -168,7 +175,7 @@ async def _run_floors(gateway: Gateway) -> None:
             with trio.move_on_at(deadline):
                 await gateway.intake.drained()
             destinations.cancel_scope.deadline = deadline
-            for delivery in deliveries:
+            for delivery in gateway.deliveries.values():
                 delivery.finish()
         spool_floor.cancel_scope.cancel()
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from gateway.config import Config
 from gateway.control import NotRunningError, Request, ask
+from pipeline.condition import Condition
 from pipeline.log import escape_text
 from pipeline.metrics import Metrics
 from pipeline.spool.spool import ConsumerStatus, SpoolStatus
@@ -71,6 +72,8 @@ def _lines(status: SpoolStatus) -> Iterator[str]:
         yield f"blocked      {escape_text(str(status.blockade))}"
     for consumer in status.consumers:
         yield f"destination  {_destination(consumer)}"
+        if consumer.condition and consumer.condition.fault_at_ms is not None:
+            yield f"  last fault {_last_fault(consumer.condition)}"
 
 
 def _destination(consumer: ConsumerStatus) -> str:
@@ -79,9 +82,16 @@ def _destination(consumer: ConsumerStatus) -> str:
     else:
         place = "has everything"
     lost = f"; {consumer.lost:,} lost" if consumer.lost else ""
-    parked = f"; {consumer.parked:,} refused for good, kept as dead letters" if consumer.parked else ""
+    again = f", {consumer.requeued:,} of them put before it again" if consumer.requeued else ""
+    parked = f"; {consumer.parked:,} refused for good, kept as dead letters{again}" if consumer.parked else ""
     removed = f"; left the configuration, its place is kept for {duration(consumer.expires_s)}" if consumer.expires_s is not None else ""
-    return f"{escape_text(consumer.name)}: {place}{lost}{parked}{removed}"
+    state = f"{consumer.condition.state}, " if consumer.condition else ""
+    return f"{escape_text(consumer.name)}: {state}{place}{lost}{parked}{removed}"
+
+
+def _last_fault(condition: Condition) -> str:
+    ago = duration(max(0.0, time.time() - (condition.fault_at_ms or 0) / 1000))
+    return escape_text(f"{condition.reason}{f': {condition.detail}' if condition.detail else ''}; {ago} ago, {condition.failures:,} failures in a row")
 
 
 def octets(count: float) -> str:

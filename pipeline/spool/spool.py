@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 import trio
 
+from pipeline.condition import Condition
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.model import Batch
 from pipeline.spool.letters import Requeued
@@ -116,6 +117,8 @@ class ConsumerStatus:
     configured:   False for one that left the configuration and keeps its place.
     expires_s:    seconds until its place is given up; None while configured.
     state:        what its destination keeps with the cursor, opaque.
+    requeued:     of the dead letters, those that are before it again.
+    condition:    how it fares. Known to the running gateway alone.
     """
 
     name: str
@@ -128,6 +131,8 @@ class ConsumerStatus:
     configured: bool
     expires_s: float | None
     state: bytes
+    requeued: int = 0
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pipeline.spool.spool import Blockade, ConsumerStatus, SpoolStatus
 CONSUMERS: Final = """
 SELECT name, cursor, state, lost, removed_at_ms,
     (SELECT count(*) FROM dead_letters WHERE consumer = name),
+    (SELECT count(*) FROM dead_letters WHERE consumer = name AND requeued_at_ms IS NOT NULL),
     coalesce(
         (SELECT max(number) FROM rows WHERE number <= cursor AND cursor < (SELECT number FROM head)),
         (SELECT min(number) FROM rows WHERE number > cursor)
@@ -51,7 +52,17 @@ def read_status(
         keys = connection.execute("SELECT coalesce(sum(length(keys)), 0) / 16 FROM keys").get
         lines: list[tuple[Any, ...]] = connection.execute(CONSUMERS).fetchall()
         consumers = tuple(
-            _consumer(connection, StoredCursor(*line[:5]), parked=line[5], row=line[6], head=head, octets=octets, now_ms=now_ms, keep_removed_s=keep_removed_s)
+            _consumer(
+                connection,
+                StoredCursor(*line[:5]),
+                parked=line[5],
+                requeued=line[6],
+                row=line[7],
+                head=head,
+                octets=octets,
+                now_ms=now_ms,
+                keep_removed_s=keep_removed_s,
+            )
             for line in lines
         )
     files = os.statvfs(path.parent)
@@ -72,7 +83,7 @@ def read_status(
 
 
 def _consumer(
-    connection: apsw.Connection, line: StoredCursor, *, parked: int, row: int | None, head: int, octets: int, now_ms: int, keep_removed_s: float
+    connection: apsw.Connection, line: StoredCursor, *, parked: int, requeued: int, row: int | None, head: int, octets: int, now_ms: int, keep_removed_s: float
 ) -> ConsumerStatus:
     before, kept_at_ms = connection.execute("SELECT before, kept_at_ms FROM rows WHERE number = ?", (row,)).get or (octets, now_ms)
     removed_s = None if line.removed_at_ms is None else max(0, now_ms - line.removed_at_ms) / 1000
@@ -87,6 +98,7 @@ def _consumer(
         configured=removed_s is None,
         expires_s=None if removed_s is None else max(0.0, keep_removed_s - removed_s),
         state=line.state,
+        requeued=requeued,
     )
 
 
