@@ -1,6 +1,6 @@
 """Settings of the forwarders: `[[forwarders]]`, one table per destination, told apart by `kind`.
 
-A new kind is its settings here, in KINDS and in the union, and one row of `gateway.destinations`.
+A new kind is its settings here, in KINDS and in the union, and one row of `gateway.destinations`. Some kinds are told apart once more by another key.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from forwarders.file_settings import FileSettings
+from forwarders.http.hec_settings import HecSettings
+from forwarders.http.ndjson_settings import NdjsonSettings
 from forwarders.sensor_settings import RelaySettings, SensorLayout, SensorSettings
 from forwarders.stdout_settings import StdoutSettings
 
-KINDS: Final = ("file", "stdout", "sensor")
+KINDS: Final = ("file", "stdout", "sensor", "http")
+PROFILES: Final = ("ndjson", "splunk-hec")
 RADIUS: Final = "radius"
 LAYOUTS: Final = (*map(str, SensorLayout), RADIUS)
 
 
 def check_kind(value: object) -> object:
-    """Refuse a table whose `kind`, or a sensor's whose `layout`, doesn't exist, with the nearest one that does."""
+    """Refuse a table whose `kind`, a sensor's whose `layout`, or one of http whose `profile` doesn't exist, with the nearest one that does."""
     if isinstance(value, dict):
         _check_word(value, "kind", KINDS, "kind of forwarder")
         if value["kind"] == "sensor":
             _check_word(value, "layout", LAYOUTS, "layout of a sensor")
+        elif value["kind"] == "http":
+            _check_word(value, "profile", PROFILES, "profile of http")
     return value
 
 
@@ -38,9 +43,14 @@ def _check_word(table: dict[str, object], key: str, words: tuple[str, ...], what
 
 
 def _tag(value: object) -> str:
-    """Which table it is: its layout where that makes it another one, else its kind."""
-    kind, layout = (value.get("kind"), value.get("layout")) if isinstance(value, dict) else (getattr(value, "kind", None), getattr(value, "layout", None))
-    return RADIUS if (kind, layout) == ("sensor", RADIUS) else str(kind)
+    """Which table it is: its layout or profile where that makes it another one, else its kind."""
+
+    def said(key: str) -> object:
+        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+
+    if said("kind") == "http":
+        return str(said("profile"))
+    return RADIUS if (said("kind"), said("layout")) == ("sensor", RADIUS) else str(said("kind"))
 
 
 ForwarderSettings = Annotated[
@@ -48,7 +58,9 @@ ForwarderSettings = Annotated[
         Annotated[FileSettings, Tag("file")]
         | Annotated[StdoutSettings, Tag("stdout")]
         | Annotated[SensorSettings, Tag("sensor")]
-        | Annotated[RelaySettings, Tag(RADIUS)],
+        | Annotated[RelaySettings, Tag(RADIUS)]
+        | Annotated[NdjsonSettings, Tag("ndjson")]
+        | Annotated[HecSettings, Tag("splunk-hec")],
         Discriminator(_tag),
     ],
     BeforeValidator(check_kind),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,10 @@ from forwarders.common_settings import CommonSettings
 from forwarders.destination import Destination
 from forwarders.file import FileDestination
 from forwarders.file_settings import FileSettings
+from forwarders.http.hec import HecDestination
+from forwarders.http.hec_settings import HecSettings
+from forwarders.http.ndjson import NdjsonDestination
+from forwarders.http.ndjson_settings import NdjsonSettings
 from forwarders.relay import Relay
 from forwarders.sensor import Sensor
 from forwarders.sensor_settings import RelaySettings, SensorSettings
@@ -35,6 +40,8 @@ DESTINATIONS: Final[Mapping[type[CommonSettings], Callable[[Any, Surroundings], 
     StdoutSettings: lambda _, __: StdoutDestination(),
     SensorSettings: lambda settings, around: Sensor(settings, around.metrics, clock=time.time_ns, hostname=socket.gethostname()),
     RelaySettings: lambda settings, around: Relay(settings, around.metrics, originals=around.spool.originals, random=random.random),
+    NdjsonSettings: lambda settings, _: NdjsonDestination(settings, clock=time.time),
+    HecSettings: lambda settings, _: HecDestination(settings, clock=time.time, new_channel=uuid.uuid4),
 }
 
 
