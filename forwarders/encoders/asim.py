@@ -1,8 +1,8 @@
 r"""A record as a row of a Microsoft Sentinel table, in the columns of the Advanced Security Information Model (ASIM).
 
-    Account Change, Group Management    ASimUserManagementActivityLogs    User Management schema 0.1.2
-    Authentication                      ASimAuthenticationEventLogs       Authentication schema 0.1.4
-    Windows Service Activity            ASimAuditEventLogs                Audit Event schema 0.1.2
+    Account Change, Group Management    ASimUserManagementActivityLogs    User Management schema 1.0.0
+    Authentication                      ASimAuthenticationEventLogs       Authentication schema 1.0.0
+    Windows Service Activity            ASimAuditEventLogs                Audit Event schema 1.0.0
     Tunnel Activity                     ASimNetworkSessionLogs            Network Session schema 0.2.7
     Base Event                          WindowsEvent                      what Sentinel's own connector for forwarded events fills
 
@@ -75,7 +75,7 @@ _OTHER_TYPES: Final = {
     Kind.TUNNEL_ACTIVITY: "NetworkSession",
 }
 _REASONS: Final = {
-    "USER_DOES_NOT_EXIST": "No such user",
+    "USER_DOES_NOT_EXIST": "No such user or password",
     "INVALID_CREDENTIALS": "Incorrect password",
     "LOGON_FAILURE": "No such user or password",
     "ACCOUNT_EXPIRED": "Account expired",
@@ -190,13 +190,18 @@ _EVERY: Final[_Rows] = (
     ("EventResult", named(number("status_id"), _RESULTS)),
     ("EventOriginalUid", text("metadata.uid")),
     ("EventOriginalType", text("metadata.event_code")),
-    ("EventOriginalResultDetails", text("status_detail", "status_code")),
     ("EventSeverity", named(number("severity_id"), _SEVERITIES)),
     ("EventOriginalSeverity", text("metadata.log_level")),
     *_host("Dvc", "device.hostname"),
     ("DvcIpAddr", address("device.ip")),
 )
-_WINDOWS: Final[_Rows] = (*_EVERY, ("EventVendor", constant("Microsoft")), ("EventProduct", _windows_product), ("DvcOs", constant("Windows")))
+_WINDOWS: Final[_Rows] = (
+    *_EVERY,
+    ("EventOriginalResultDetails", text("status_detail", "status_code")),
+    ("EventVendor", constant("Microsoft")),
+    ("EventProduct", _windows_product),
+    ("DvcOs", constant("Windows")),
+)
 _ACTOR: Final[_Rows] = (*_user("Actor", "actor.user"), ("ActorSessionId", converted(text("actor.session.uid"), _decimal)))
 
 _ADDITIONAL: Final[_Rows] = (
@@ -213,13 +218,14 @@ _ADDITIONAL: Final[_Rows] = (
     ("ServiceStartType", text("win_service.service_start_type")),
     ("ServiceAccount", text("win_service.service_start_name")),
     ("ActivityName", text("activity_name")),
+    ("TerminateCause", text("session.expiration_reason")),
     ("StationName", text("src_endpoint.name")),
     ("MultiSessionId", text("session.uid_alt")),
     ("IsVpn", flag("session.is_vpn")),
     ("DurationMilliseconds", number("duration")),
     ("RawData", text("raw_data")),
 )
-"""What no table has a column for, of any kind."""
+"""What there is no column for."""
 
 _EVENT: Final[_Rows] = (
     ("TimeGenerated", instant("time")),
@@ -239,10 +245,10 @@ _EVENT: Final[_Rows] = (
 """WindowsEvent's columns. Sentinel's parsers make EventOriginalUid of EventOriginId there, so that is where the uid goes."""
 
 _ROWS: Final[Mapping[Kind, _Rows]] = {
-    Kind.ACCOUNT_CHANGE: (*_WINDOWS, ("EventSchemaVersion", constant("0.1.2")), *_ACTOR, *_user("Target", "user")),
+    Kind.ACCOUNT_CHANGE: (*_WINDOWS, ("EventSchemaVersion", constant("1.0.0")), *_ACTOR, *_user("Target", "user")),
     Kind.GROUP_MANAGEMENT: (
         *_WINDOWS,
-        ("EventSchemaVersion", constant("0.1.2")),
+        ("EventSchemaVersion", constant("1.0.0")),
         *_ACTOR,
         *_user("Target", "user"),
         *_identity("TargetUserId", "subgroup"),
@@ -254,7 +260,7 @@ _ROWS: Final[Mapping[Kind, _Rows]] = {
     ),
     Kind.AUTHENTICATION: (
         *_WINDOWS,
-        ("EventSchemaVersion", constant("0.1.4")),
+        ("EventSchemaVersion", constant("1.0.0")),
         ("EventResultDetails", _reason),
         *_user("Target", "user"),
         ("SrcIpAddr", address("src_endpoint.ip")),
@@ -265,7 +271,7 @@ _ROWS: Final[Mapping[Kind, _Rows]] = {
     ),
     Kind.SERVICE_ACTIVITY: (
         *_WINDOWS,
-        ("EventSchemaVersion", constant("0.1.2")),
+        ("EventSchemaVersion", constant("1.0.0")),
         *_ACTOR,
         ("ActingAppName", text("actor.app_name")),
         ("Operation", text("message")),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from forwarders.encoders.crosswalk import Kind, Read, Record, account, address, converted, digits, kind_of, named, number, text, unmapped, without_fills
+from forwarders.encoders.crosswalk import Kind, Read, Record, account, address, converted, digits, kind_of, named, number, text, texts, unmapped, without_fills
 from forwarders.encoders.plain_text import new_key, one_line, with_breaks
 from wire.cef import MAX_KEYS, CefMessage
 from wire.cef import encode_cef as write
@@ -41,6 +41,7 @@ _EVERY: Final[_Rows] = (
     ("dvc", address("device.ip", version=4)),
     *_labelled("c6a1", "Device IPv6 Address", address("device.ip", version=6)),
     *_labelled("cn1", "Record ID", digits("metadata.original_event_uid")),
+    ("TidegateLabels", converted(texts("metadata.labels"), lambda labels: ", ".join(labels) or None)),
 )
 _ACTOR: Final[_Rows] = (
     ("suser", text("actor.user.name")),

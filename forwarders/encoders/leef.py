@@ -1,6 +1,6 @@
 """A record as a LEEF 2.0 event (IBM, "QRadar Log Event Extended Format (LEEF)", "Predefined LEEF event attributes").
 
-    LEEF:2.0|Microsoft|Microsoft Windows|0|4728|x09|cat=Group Management<TAB>devTime=1710504000123<TAB>...
+    LEEF:2.0|Microsoft|Microsoft Windows|0|4728|x09|cat=Group Management<TAB>devTime=Mar 15 2024 12:00:00.123 GMT<TAB>...
 
 Predefined keys where IBM has one for the meaning, else OCSF's names in camel case, which QRadar takes as custom properties. LEEF has no
 escapes: within values a TAB, a line break in any of Unicode's spellings and every other control character is a space, within the header
@@ -13,8 +13,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from forwarders.encoders.crosswalk import Kind, Read, Record, account, address, constant, kind_of, named, number, text, unmapped, without_fills
+from forwarders.encoders.crosswalk import (
+    Kind,
+    Read,
+    Record,
+    account,
+    address,
+    constant,
+    converted,
+    instant,
+    kind_of,
+    named,
+    number,
+    text,
+    texts,
+    unmapped,
+    without_fills,
+)
 from forwarders.encoders.plain_text import new_key, one_line
+from wire.event_time import MONTHS
 from wire.leef import LeefMessage
 from wire.leef import encode_leef as write
 
@@ -23,9 +40,16 @@ MAX_ATTRIBUTES: Final = 128
 
 _RESULTS: Final = {1: "success", 2: "failure", 0: "unknown"}
 
+
+def _dev_time(iso: str) -> str:
+    """`Mar 15 2024 12:00:00.123 GMT`, as devTimeFormat says it, of `2024-03-15T12:00:00.123Z`."""
+    return f"{MONTHS[int(iso[5:7]) - 1].capitalize()} {iso[8:10]} {iso[:4]} {iso[11:23]} GMT"
+
+
 _EVERY: Final[tuple[tuple[str, Read], ...]] = (
     ("cat", text("class_name")),
-    ("devTime", number("time")),
+    ("devTime", converted(instant("time"), _dev_time)),
+    ("devTimeFormat", constant("MMM dd yyyy HH:mm:ss.SSS z")),
     ("sev", number("severity_id", 10)),
     ("uid", text("metadata.uid")),
     ("recordId", text("metadata.original_event_uid")),
@@ -38,6 +62,7 @@ _EVERY: Final[tuple[tuple[str, Read], ...]] = (
     ("channel", text("metadata.log_name")),
     ("provider", text("metadata.log_provider")),
     ("message", text("message")),
+    ("labels", converted(texts("metadata.labels"), lambda labels: ", ".join(labels) or None)),
 )
 _ACTOR: Final[tuple[tuple[str, Read], ...]] = (
     ("usrName", text("actor.user.name")),
