@@ -31,6 +31,8 @@ MAX_MILLISECONDS: Final = 253_402_300_800_000
 
 FILLED: Final = "filled: "
 
+_NOTHING: Final = (None, "")
+
 
 class Kind(IntEnum):
     """The record's class, which is what tables are chosen by."""
@@ -213,6 +215,7 @@ def unmapped(record: Record) -> Iterator[tuple[str, str | list[str]]]:
     found = record.get("unmapped")
     for name, item in found.items() if isinstance(found, Mapping) else ():
         if isinstance(item, list):
-            yield name, [str(one) for one in item]
-        else:
+            if several := [str(one) for one in item if one not in _NOTHING]:
+                yield name, several
+        elif item not in _NOTHING:
             yield name, str(item)

@@ -287,6 +287,8 @@ def _put_names(document: dict[str, Any], parents: tuple[str, ...], pairs: Iterab
     """Names of a peer's, below `parents`; a name that comes again, or has become another's, has all values."""
     into: dict[str, Any] = {}
     for name, item in pairs:
+        if not item:
+            continue
         safe = _AMBIGUOUS.sub("_", name)[:MAX_NAME] or "_"
         if safe in into:
             before, more = into[safe], item if isinstance(item, list) else [item]

@@ -118,6 +118,8 @@ _ROWS: Final[dict[Kind, tuple[tuple[str, Read], ...]]] = {
         ("srcPackets", number("cumulative_traffic.packets_out")),
         ("dstPackets", number("cumulative_traffic.packets_in")),
         ("totalPackets", number("cumulative_traffic.packets")),
+        ("isLoginEvent", named(number("activity_id"), {1: "true"})),  # QRadar learns from these two whose address identSrc is
+        ("isLogoutEvent", named(number("activity_id"), {2: "true"})),
     ),
     Kind.SERVICE_ACTIVITY: (
         *_ACTOR,
@@ -130,8 +132,6 @@ _ROWS: Final[dict[Kind, tuple[tuple[str, Read], ...]]] = {
     ),
 }
 _TABLES: Final = {kind: (*_EVERY, *rows) for kind, rows in _ROWS.items()}
-_LOGINS: Final = {1: ("isLoginEvent", constant("true")), 2: ("isLogoutEvent", constant("true"))}
-"""A tunnel's activity to what QRadar learns an account's address by: identSrc is whose it is."""
 
 
 def encode_leef(record: Record) -> bytes:
@@ -143,10 +143,6 @@ def encode_leef(record: Record) -> bytes:
     record = without_fills(record)
     kind = kind_of(record)
     attributes = [(name, one_line(str(found))) for name, read in _TABLES[kind] if (found := read(record)) is not None]
-    activity = record.get("activity_id")
-    if kind is Kind.TUNNEL_ACTIVITY and activity in _LOGINS:
-        name, read = _LOGINS[activity]
-        attributes.append((name, read(record)))
     taken = {name for name, _ in attributes}
     for name, item in unmapped(record):
         if len(attributes) < MAX_ATTRIBUTES:
