@@ -19,10 +19,10 @@ from wire.layouts.layout import Layout
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MESSAGES = sorted([*(FIXTURES / "siem").glob("*.txt"), *(FIXTURES / "syslog").glob("*.txt")])
 
-NATIVE = ("cef", "qradar", "splunk", "snare", "winlogbeat-json", "nxlog-json", "flat-json")
+NATIVE = ("cef", "qradar", "splunk", "splunk-classic", "snare", "winlogbeat-json", "nxlog-json", "flat-json")
 """What the kernel reads itself."""
 
-OF_THE_REFERENCE = ("rsa", "leef", "splunk-classic")
+OF_THE_REFERENCE = ("rsa", "leef")
 HEADERS = (b"", b"<13>Mar 15 12:00:00 dc01 ", b"<13>1 2024-03-15T12:00:00Z dc01 evt - - - ", b"<999>Mar 15 12:00:00 dc01 evt: ")
 
 ENGINES = Engines("mdi-current")
@@ -142,6 +142,13 @@ def test_mutated_events(sent: list[bytes]) -> None:
 def test_what_follows_a_beginning(header: bytes, payload: bytes, tokens: list[bytes]) -> None:
     sent = [header + payload[:end] + b"".join(tokens) for end in (5, 14, 40, 120)]
     ENGINES.agree(sent)
+
+
+@pytest.mark.parametrize("seconds", ["12", "123", "1", "12.5 PM +0000", "12" + " " * 23, "12" + "x" * 25])
+@pytest.mark.parametrize("end", ["\r\n", "\n\n\r\n\n", "\n" * 6, " ", "#015#012", "\r"])
+def test_date_lines(seconds: str, end: str) -> None:
+    keys = "LogName=Security\r\nSourceName=Microsoft-Windows-Security-Auditing\r\nEventCode=4726\r\nMessage=A user account was deleted."
+    ENGINES.agree([f"03/15/2024 12:00:{seconds}{end}{keys}".encode()])
 
 
 @pytest.mark.parametrize("key", ["rt", "cat", "dhost", "EventSource", "reason"])

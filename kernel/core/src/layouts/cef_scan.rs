@@ -27,10 +27,12 @@ pub fn filter(
     context: &Context,
     source: &mut Source,
 ) -> Option<Judged> {
-    let [event_id, rt, cat, dhost] = find(message, start, end)?;
-    set_event_id(message, event_id, source)?;
-    let known = context.layouts.text_of(source.text(message, source.envelope.event_id)).is_some();
-    if known || cat.is_empty() || dhost.is_empty() || rt.is_empty() || !is_unwanted(message, context, source) {
+    let [_, rt, cat, dhost] = find(message, start, end, |event_id| {
+        set_event_id(message, event_id, source)?;
+        let known = context.layouts.text_of(source.text(message, source.envelope.event_id)).is_some();
+        (!known && is_unwanted(message, context, source)).then_some(())
+    })?;
+    if cat.is_empty() || dhost.is_empty() || rt.is_empty() || source.envelope.event_id.is_empty() {
         return None;
     }
     let time = read_time(octets_of(rt, message, &[], &[]), context.zone_offset_minutes);
@@ -43,8 +45,8 @@ pub fn filter(
     Some(Judged::Filtered { event_id: source.envelope.event_id })
 }
 
-/// The values of the four keys.
-fn find(message: &[u8], start: usize, end: usize) -> Option<[Text; 4]> {
+/// The values of the four keys, if the event ID is one that is to be `noise`.
+fn find(message: &[u8], start: usize, end: usize, mut noise: impl FnMut(Text) -> Option<()>) -> Option<[Text; 4]> {
     let extension = message.get(start..end)?;
     let mut values = [Text::EMPTY; 4];
     let (mut seen, mut open) = ([false; 4], None);
@@ -61,7 +63,12 @@ fn find(message: &[u8], start: usize, end: usize) -> Option<[Text; 4]> {
             return None;
         }
         first = false;
-        close(&mut values, open.take(), message, start, start + begin.checked_sub(1).unwrap_or(begin))?;
+        if let Some((number, value)) = open.take() {
+            values[number] = close(message, start + value, start + begin.saturating_sub(1))?;
+            if number == 0 {
+                noise(values[0])?;
+            }
+        }
         let key = extension.get(begin..equals)?;
         match KEYS.iter().position(|&known| known == key) {
             Some(number) if !seen[number] => {
@@ -72,7 +79,12 @@ fn find(message: &[u8], start: usize, end: usize) -> Option<[Text; 4]> {
             _ => {}
         }
     }
-    close(&mut values, open, message, start, end)?;
+    if let Some((number, value)) = open {
+        values[number] = close(message, start + value, end)?;
+        if number == 0 {
+            noise(values[0])?;
+        }
+    }
     (!first).then_some(values)
 }
 
@@ -81,15 +93,10 @@ fn is_of_interest(before: &[u8]) -> bool {
     matches!(before, [.., b'r' | b'a' | b's', b't'] | [.., b'I', b'd'] | [.., b'e', b'l'])
 }
 
-/// Note the value of a key, which ends at `end`; None where it has to be unescaped.
-fn close(values: &mut [Text; 4], open: Option<(usize, usize)>, message: &[u8], start: usize, end: usize) -> Option<()> {
-    let Some((number, begin)) = open else { return Some(()) };
-    let value = message.get(start + begin..end)?;
-    if memchr(b'\\', value).is_some() {
-        return None;
-    }
-    *values.get_mut(number)? = trim(value, Text::in_message(start + begin, end));
-    Some(())
+/// The value of a key; None where it has to be unescaped.
+fn close(message: &[u8], begin: usize, end: usize) -> Option<Text> {
+    let value = message.get(begin..end)?;
+    memchr(b'\\', value).is_none().then(|| trim(value, Text::in_message(begin, end)))
 }
 
 /// Whether a custom value may be given a name that the envelope is made of.

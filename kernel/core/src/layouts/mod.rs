@@ -6,6 +6,7 @@ mod cef_names;
 mod cef_scan;
 mod cef_windows;
 mod detect;
+mod detect_json;
 mod few;
 mod flat_json;
 mod json_members;
@@ -19,6 +20,7 @@ mod qradar;
 mod rendered_text;
 mod snare;
 mod splunk;
+mod splunk_classic;
 mod tables;
 mod winlogbeat_json;
 
@@ -47,6 +49,7 @@ pub fn judge(
         Layout::Cef => cef_windows::judge(message, start, headed, context, source),
         Layout::Qradar => qradar::judge(message, start, context, source),
         Layout::Splunk => splunk::judge(message, start, context, source),
+        Layout::SplunkClassic => splunk_classic::judge(message, start, context, source),
         Layout::Snare => snare::judge(message, start, context, source),
         Layout::WinlogbeatJson => winlogbeat_json::judge(message, start, context, source),
         Layout::NxlogJson => nxlog_json::judge(message, start, context, source),
