@@ -15,8 +15,9 @@ from forwarders.http.hec_settings import HecSettings
 from forwarders.http.ndjson_settings import NdjsonSettings
 from forwarders.sensor_settings import RelaySettings, SensorLayout, SensorSettings
 from forwarders.stdout_settings import StdoutSettings
+from forwarders.syslog_settings import SyslogSettings
 
-KINDS: Final = ("file", "stdout", "sensor", "http")
+KINDS: Final = ("file", "stdout", "sensor", "syslog", "http")
 PROFILES: Final = ("ndjson", "splunk-hec")
 RADIUS: Final = "radius"
 LAYOUTS: Final = (*map(str, SensorLayout), RADIUS)
@@ -59,6 +60,7 @@ ForwarderSettings = Annotated[
         | Annotated[StdoutSettings, Tag("stdout")]
         | Annotated[SensorSettings, Tag("sensor")]
         | Annotated[RelaySettings, Tag(RADIUS)]
+        | Annotated[SyslogSettings, Tag("syslog")]
         | Annotated[NdjsonSettings, Tag("ndjson")]
         | Annotated[HecSettings, Tag("splunk-hec")],
         Discriminator(_tag),

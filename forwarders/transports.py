@@ -1,25 +1,31 @@
-"""How syslog messages reach a receiver: one datagram each (RFC 5426), or octet-counted on one TCP connection (RFC 6587 section 3.4.1).
+"""How syslog messages reach a receiver: one datagram each (RFC 5426), or framed on one connection (RFC 6587), with TLS inside or not (RFC 5425).
 
-    transport   a message is         taken means                          lost are
-    udp         one datagram         handed to the network                what the network or a full receiver drops
-    tcp         MSG-LEN SP message   acknowledged by the receiver's TCP   nothing that is resent: a broken connection fails the attempt
+    transport   a message is                taken means                             lost are
+    udp         one datagram                handed to the network                   what the network or a full receiver drops
+    tcp, tls    MSG-LEN SP message,         acknowledged by the receiver's system   nothing that is resent: a broken connection fails the attempt, and
+                or message LF                                                       what was acknowledged last goes out again first (forwarders.resend_window)
 
-Neither has an answer of its own, so this is as much as a sender can know. UDP reports a closed port only once the receiver's host
+None has an answer of its own, so this is as much as a sender can know. UDP reports a closed port only once the receiver's host
 has said so: the error of an earlier datagram is asked for after the last one, and fails the attempt.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import re
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import trio
 
+from forwarders.connection import Connection
+from forwarders.resend_window import ResendWindow
 from pipeline.errors import DeliveryError, Fault
 from pipeline.settings import SocketAddress
+from wire.syslog_encoding import encode_frame
+from wire.syslog_framing import Framing
 
 MAX_DATAGRAM_OCTETS: Final = 65_507
 """The longest UDP payload over IPv4 (RFC 768, RFC 791); a sensor listens on IPv4 alone."""
@@ -27,8 +33,11 @@ MAX_DATAGRAM_OCTETS: Final = 65_507
 MAX_FRAME_OCTETS: Final = 9_999_999
 """The longest message whose MSG-LEN has seven digits, which is what receivers follow."""
 
-FIRST_WAIT_S: Final = 0.000_5
-LONGEST_WAIT_S: Final = 0.05
+RESEND_OCTETS: Final = 4 << 20
+"""What a receiver's buffer may hold: Linux lets it grow to 6 MiB (tcp_rmem), half of which is overhead."""
+
+REFUSES_US: Final = re.compile("ALERT_.*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
+"""OpenSSL's names of the alerts that are about who we are (RFC 8446 section 6.2)."""
 
 
 class Sender(Protocol):
@@ -42,14 +51,14 @@ class Sender(Protocol):
         """Get ready, whatever was before.
 
         Raises:
-            DeliveryError: RETRY; `unknown-host`, `refused`, `unreachable`.
+            DeliveryError: RETRY; `unknown-host`, `refused`, `unreachable`, `tls`. DENIED; `tls-certificate` (theirs), `tls-refused` (ours).
         """
 
     async def send(self, messages: Sequence[bytes]) -> None:
         """Send all of them, in order.
 
         Raises:
-            DeliveryError: RETRY; the reasons of `connect`, and `reset`. Any of the messages may have arrived.
+            DeliveryError: the reasons of `connect`, and `reset`, which is RETRY. Any of the messages may have arrived.
         """
 
     async def close(self) -> None:
@@ -110,74 +119,99 @@ class UdpSender:
 
 
 class TcpSender:
-    """Octet-counted frames on one connection, opened again when the receiver ended it."""
+    """Frames on one connection, opened again when the receiver ended it; what may not have been read is sent once more first.
 
-    def __init__(self, address: SocketAddress) -> None:
-        self._address: Final = address
-        self._stream: trio.SocketStream | None = None
+    Args:
+        address: the receiver's.
+        framing: octet counting, or non-transparent for messages without LF.
+        tls: makes what to shake hands with, anew for each connection, so that replaced files are heeded; None for plain TCP.
+        server_name: what the receiver's certificate has to say; the address' host unless given.
+        window: octets to remember that were acknowledged and may not have been read.
+        resent: told how many messages were sent again.
+    """
+
+    def __init__(
+        self,
+        address: SocketAddress,
+        *,
+        framing: Framing = Framing.OCTET_COUNTING,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        server_name: str = "",
+        window: int = RESEND_OCTETS,
+        resent: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._address, self._framing, self._tls, self._server_name = address, framing, tls, server_name
+        self._window: Final = ResendWindow(window)
+        self._resent: Final = resent
+        self._connection: Connection | None = None
 
     @property
     def max_message(self) -> int:
         return MAX_FRAME_OCTETS
 
     async def connect(self) -> None:
-        await self._connected()
-
-    async def _connected(self) -> trio.SocketStream:
-        await self.close()
         with delivery_errors(self._address):
-            opened = await trio.open_tcp_stream(self._address.host, self._address.port)
-            opened.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
-        self._stream = opened
-        return opened
+            await self._connected()
+
+    async def _connected(self) -> Connection:
+        """The connection as it is, or a new one on which nothing is missing."""
+        connection = self._connection
+        if connection is not None and not self._has_ended(connection):
+            return connection
+        await self.close()
+        tls = self._tls() if self._tls is not None else None
+        connection = self._connection = await Connection.open(self._address, tls, self._server_name)
+        while (batch := self._window.next) is not None:
+            with self._unsure():
+                await connection.send(batch.octets)
+                await connection.acknowledged()
+                self._window.repeated(trio.current_time())
+            self._resent(batch.messages)
+        return connection
+
+    def _has_ended(self, connection: Connection) -> bool:
+        with self._unsure():
+            ended = connection.hear()
+            if ended:
+                self._window.ended(trio.current_time() - connection.quiet_for())
+        return ended
 
     async def send(self, messages: Sequence[bytes]) -> None:
         with delivery_errors(self._address):
-            stream = self._stream
-            if stream is None or _has_ended(stream):
-                stream = await self._connected()
-            await stream.send_all(b"".join(b"%d %s" % (len(message), message) for message in messages))
-            await _acknowledged(stream)
-            _has_ended(stream)  # a reset says that what was sent may not have been read; an orderly end doesn't
+            connection = await self._connected()
+            octets = b"".join(encode_frame(message, self._framing) for message in messages)
+            with self._unsure():
+                await connection.send(octets)
+                await connection.acknowledged()
+                connection.hear()  # a reset says that what was sent may not have been read
+            self._window.acknowledged(octets, len(messages), trio.current_time())
+
+    @contextmanager
+    def _unsure(self) -> Iterator[None]:
+        """Whatever ends a use of the connection early, the attempt's time limit included: what was acknowledged may not have been read."""
+        try:
+            yield
+        except BaseException:
+            self._window.lost()
+            raise
 
     async def close(self) -> None:
-        if self._stream is not None:
-            await trio.aclose_forcefully(self._stream)
-            self._stream = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
         await trio.lowlevel.checkpoint()
-
-
-def _has_ended(stream: trio.SocketStream) -> bool:
-    """Whether the receiver has closed its side; what it says otherwise is nobody's.
-
-    Raises:
-        OSError: the connection was reset.
-    """
-    with suppress(BlockingIOError):
-        while octets := os.read(stream.socket.fileno(), 4096):
-            del octets
-        return True
-    return False
-
-
-async def _acknowledged(stream: trio.SocketStream) -> None:
-    """Return once the receiver's TCP has acknowledged all that was sent, where the system can tell."""
-    if sys.platform != "linux":
-        return
-    import fcntl  # noqa: PLC0415 - exists on POSIX alone
-    import termios  # noqa: PLC0415 - exists on POSIX alone
-
-    wait = FIRST_WAIT_S
-    while any(fcntl.ioctl(stream.socket.fileno(), termios.TIOCOUTQ, bytes(4))):  # SIOCOUTQ of tcp(7)
-        await trio.sleep(wait)
-        wait = min(2 * wait, LONGEST_WAIT_S)
 
 
 @contextmanager
 def delivery_errors(address: SocketAddress) -> Iterator[None]:
-    """The system's errors as DeliveryError, in one place; all of them may pass."""
+    """The system's errors as DeliveryError, in one place; all of them may pass but those of certificates, theirs or ours."""
     try:
         yield
+    except ssl.SSLCertVerificationError as error:
+        raise DeliveryError("tls-certificate", Fault.DENIED, detail=f"{address}: {error.verify_message}") from error
+    except ssl.SSLError as error:
+        refused = REFUSES_US.search(error.reason or "") is not None
+        raise DeliveryError("tls-refused" if refused else "tls", Fault.DENIED if refused else Fault.RETRY, detail=f"{address}: {error}") from error
     except trio.socket.gaierror as error:
         raise DeliveryError("unknown-host", Fault.RETRY, detail=f"{address.host}: {error.strerror}") from error
     except ConnectionRefusedError as error:

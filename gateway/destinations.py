@@ -23,6 +23,8 @@ from forwarders.sensor import Sensor
 from forwarders.sensor_settings import RelaySettings, SensorSettings
 from forwarders.stdout import StdoutDestination
 from forwarders.stdout_settings import StdoutSettings
+from forwarders.syslog import Syslog
+from forwarders.syslog_settings import SyslogSettings
 from pipeline.metrics import Metrics
 from pipeline.spool.spool import Spool
 
@@ -40,6 +42,7 @@ DESTINATIONS: Final[Mapping[type[CommonSettings], Callable[[Any, Surroundings], 
     StdoutSettings: lambda _, __: StdoutDestination(),
     SensorSettings: lambda settings, around: Sensor(settings, around.metrics, clock=time.time_ns, hostname=socket.gethostname()),
     RelaySettings: lambda settings, around: Relay(settings, around.metrics, originals=around.spool.originals, random=random.random),
+    SyslogSettings: lambda settings, around: Syslog(settings, around.metrics),
     NdjsonSettings: lambda settings, _: NdjsonDestination(settings, clock=time.time),
     HecSettings: lambda settings, _: HecDestination(settings, clock=time.time, new_channel=uuid.uuid4),
 }

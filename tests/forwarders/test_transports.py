@@ -12,7 +12,7 @@ import trio
 from forwarders.transports import TcpSender, UdpSender
 from pipeline.errors import DeliveryError, Fault
 from pipeline.settings import SocketAddress
-from wire.syslog_framing import Position, scan
+from wire.syslog_framing import Framing, Position, scan
 
 LOOPBACK = "127.0.0.1"
 
@@ -92,17 +92,80 @@ async def test_messages_are_octet_counted_on_one_connection() -> None:
     assert frames(received) == sent
 
 
-async def test_a_receiver_that_ends_the_connection_gets_a_new_one() -> None:
+async def test_a_receiver_that_ends_the_connection_gets_a_new_one_and_the_last_messages_again() -> None:
     listener = (await trio.open_tcp_listeners(0, host=LOOPBACK))[0]
-    sender = TcpSender(address_of(listener.socket))
+    resent: list[int] = []
+    sender = TcpSender(address_of(listener.socket), resent=resent.append)
+    async with listener:
+        for message, expected in ((b"one", b"3 one"), (b"two", b"3 one3 two")):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(sender.send, [message])
+                stream = await listener.accept()
+                received = b""
+                while len(received) < len(expected):
+                    received += await stream.receive_some(100)
+                assert received == expected
+            await stream.aclose()
+    await sender.close()
+    assert resent == [1]
+
+
+async def test_what_had_settled_before_an_orderly_end_is_not_sent_again() -> None:
+    listener = (await trio.open_tcp_listeners(0, host=LOOPBACK))[0]
+    sender = TcpSender(address_of(listener.socket), window=0)
     async with listener:
         for message in (b"one", b"two"):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(sender.send, [message])
                 stream = await listener.accept()
-                received = await stream.receive_some(100)
-                assert received == b"3 " + message
+                assert await stream.receive_some(100) == b"3 " + message
             await stream.aclose()
+    await sender.close()
+
+
+async def test_what_was_acknowledged_and_not_read_is_sent_again() -> None:
+    listener = (await trio.open_tcp_listeners(0, host=LOOPBACK))[0]
+    resent: list[int] = []
+    sender = TcpSender(address_of(listener.socket), framing=Framing.NON_TRANSPARENT, resent=resent.append)
+    async with listener:
+        await sender.connect()
+        await sender.send([b"<13>one", b"<13>two"])
+        await sender.send([b"<13>three"])
+        unread = await listener.accept()
+        await unread.aclose()  # with something unread: RST
+        with pytest.raises(DeliveryError) as broken:
+            await sender.send([b"<13>four"])
+        assert (broken.value.reason, broken.value.fault) == ("reset", Fault.RETRY)
+        await sender.close()
+        await sender.connect()
+        await sender.send([b"<13>four"])
+        stream, received = await listener.accept(), b""
+        while not received.endswith(b"four\n"):
+            received += await stream.receive_some(100)
+        await stream.aclose()
+    await sender.close()
+    assert received == b"<13>one\n<13>two\n<13>three\n<13>four\n"
+    assert resent == [2, 1]
+
+
+async def test_an_attempt_given_up_is_followed_by_all_that_may_be_unread() -> None:
+    listener = (await trio.open_tcp_listeners(0, host=LOOPBACK))[0]
+    sender = TcpSender(address_of(listener.socket))
+    async with listener:
+        await sender.send([b"one"])
+        hung = await listener.accept()
+        hung.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4096)
+        with trio.move_on_after(0.2) as attempt:
+            await sender.send([b"x" * 9_000_000])
+        assert attempt.cancelled_caught
+        await sender.close()
+        await sender.send([b"two"])
+        stream, received = await listener.accept(), b""
+        while not received.endswith(b"two"):
+            received += await stream.receive_some(100)
+        assert received == b"3 one3 two"
+        await stream.aclose()
+        await hung.aclose()
     await sender.close()
 
 
