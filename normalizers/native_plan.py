@@ -13,17 +13,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import orjson
 
 from normalizers.compiler import MARKS
 from normalizers.engine import UNMAPPED
 from normalizers.native_layouts import layout_tables
-from normalizers.plan import Choice, Fill, Input, Json, Op, Plan, Plans, Row, Uid, Where
+from normalizers.native_ops import (
+    NATIVE_TESTS,
+    Part,
+    Unsupported,
+    activities_of,
+    constants_at,
+    demand,
+    encode_constant,
+    filled_paths,
+    name_of,
+    rows_of,
+    targets_of,
+    written_paths,
+)
+from normalizers.native_record import encode_layout
+from normalizers.plan import Branch, Choice, Fill, Input, Json, Op, Plan, Plans, Row, Uid, Where
 from normalizers.profiles import Profile
 from normalizers.settings import NormalizeSettings
-from normalizers.transforms import TESTS, TRANSFORMS
+from normalizers.transforms import TESTS
 from normalizers.uid import PAYLOAD
 from wire.layouts.layout import Mode, Reading
 
@@ -31,39 +46,6 @@ MAX_LEAVES: Final = 128
 MAX_NAMES: Final = 64
 MAX_DEBUGS: Final = 64
 MAX_INPUTS: Final = 4
-INTEGERS: Final = range(-(2**63), 2**63)
-
-SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
-    "account": ("name", "domain"),
-    "const": ("",),
-    "copy": ("",),
-    "dn": ("ldap_person.ldap_dn", "ldap_person.ldap_cn", "domain"),
-    "dn_group": ("name", "domain"),
-    "enum": ("",),
-    "guid": ("",),
-    "host": ("ip", "hostname"),
-    "image_path": ("cmd_line", "service_file.path", "service_file.name", "service_file.type_id"),
-    "keywords": ("",),
-    "logon_id": ("",),
-    "name": ("",),
-    "ntstatus": ("status_id", "status_code", "status_detail"),
-    "sid": ("",),
-    "text": ("",),
-    "unc": ("",),
-    "user_type": ("",),
-    "words": ("",),
-}
-"""What the transforms that have a native twin write below `to`, in the places that the twin gives it. Those of RADIUS have none."""
-
-INPUTS: Final[Mapping[str, int]] = {"const": 0, "user_type": 2}
-"""How many inputs a transform needs, where it isn't one."""
-
-Part: TypeAlias = "dict[str, Any]"
-"""A piece of the document: JSON, which has no other type."""
-
-
-class _Unsupported(Exception):  # noqa: N818 - says which engine runs a plan, no fault
-    """A plan is the reference engine's."""
 
 
 def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Reading, *, keep_all: bool) -> bytes:
@@ -86,7 +68,7 @@ def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Readi
 def _encode_plan(plans: Plans, plan: Plan, settings: NormalizeSettings) -> Part | None:
     try:
         return _Writer(plans, plan, settings).part()
-    except _Unsupported:
+    except Unsupported:
         return None
 
 
@@ -103,9 +85,9 @@ class _Writer:
 
     def part(self) -> Part:
         plan, ocsf = self.plan, self.plan.ocsf_class
-        others, filled, written = set(self.others(plan.ops)), set(_filled(plan.ops)), set(_written(plan.ops))
+        others, filled, written = set(self.others(plan.ops)), set(filled_paths(plan.ops)), set(written_paths(plan.ops))
         facts = self.facts()
-        numbers = {plan.activity or 0, *_activities(plan.ops)}
+        numbers = {plan.activity or 0, *activities_of(plan.ops)}
         activities = {number: self.activity(number) for number in sorted(numbers) if number in ocsf.activities or not self.settings.captions}
         own_name = not {"activity_name"}.isdisjoint((*written, *filled, *plan.const))  # which then holds
         if len(activities) == 1 and not own_name:
@@ -118,16 +100,16 @@ class _Writer:
         captions = self.captions(settled, facts, written | filled | changing | plan.const.keys())
         captioned = {path for _, path, _ in captions}
         settled = {path: value for path, value in settled.items() if path not in captioned} | facts
-        _demand(facts.keys().isdisjoint(others | captioned | made) and made.isdisjoint(others | captioned))
+        demand(facts.keys().isdisjoint(others | captioned | made) and made.isdisjoint(others | captioned))
         every = {*settled, *plan.const, *changing, *made, *written, *filled, *others, *captioned}
-        _demand(not any(path.startswith(UNMAPPED) or path == "unmapped" for path in every))
+        demand(not any(path.startswith(UNMAPPED) or path == "unmapped" for path in every))
         self.number({*every, "unmapped"})
         ops = [self.op(op) for op in plan.ops]
         index = {"status_id": "status_id", "event_code": "metadata.event_code", "computer": "device.hostname", "address": "device.ip"}
         needed = {*index.values(), *(path for path, _ in self.plans.observables), *(path for path, _, _ in captions)}
         self.read_as_number("time")
         uids = [self.uid(uid) for uid in plan.uids]
-        _demand(bool(uids) and plan.uids[-1].need is None)
+        demand(bool(uids) and plan.uids[-1].need is None)
         for name in sorted(plan.mapped):
             self.names.setdefault(name, len(self.names))
         time_debug = self.debug("time")
@@ -147,11 +129,11 @@ class _Writer:
             "time_debug": time_debug,
             "index": {name: self.paths.get(path) for name, path in index.items()},
             "made": {path.rpartition(".")[2]: self.paths[path] for path in (*made, "unmapped")},
-            "layout": _layout(self.paths, settled),
+            "layout": encode_layout(self.paths, settled),
             "names": [{"name": name, "mapped": name in plan.mapped} for name in self.names],
             "debugs": [f"filled: {debug}" for debug in self.debugs],
         }
-        _demand(len(self.paths) <= MAX_LEAVES and len(self.names) <= MAX_NAMES and len(self.debugs) <= MAX_DEBUGS)
+        demand(len(self.paths) <= MAX_LEAVES and len(self.names) <= MAX_NAMES and len(self.debugs) <= MAX_DEBUGS)
         return part
 
     # ---- what every record of the plan says ----
@@ -209,7 +191,7 @@ class _Writer:
     def number(self, paths: set[str]) -> None:
         for path in sorted(paths, key=_steps):
             above = path.split(".")[:-1]
-            _demand(not any(".".join(above[: depth + 1]) in paths for depth in range(len(above))))
+            demand(not any(".".join(above[: depth + 1]) in paths for depth in range(len(above))))
             self.paths[path] = len(self.paths)
 
     def below(self, path: str) -> list[int]:
@@ -223,7 +205,7 @@ class _Writer:
         return self.debugs.setdefault(path, len(self.debugs))
 
     def constants(self, values: Mapping[str, Json]) -> list[tuple[int, Part]]:
-        return [(self.paths[path], _constant(value)) for path, value in values.items()]
+        return [(self.paths[path], encode_constant(value)) for path, value in values.items()]
 
     def input(self, source: Input) -> Part:
         match source.where:
@@ -237,8 +219,8 @@ class _Writer:
 
     def read_as_number(self, path: str) -> None:
         """In Python a boolean is a number too, in the kernel it is JSON."""
-        constants = (*_constants(self.plan.ops, path), self.plan.const.get(path))
-        _demand(not any(isinstance(value, bool) for value in constants))
+        constants = (*constants_at(self.plan.ops, path), self.plan.const.get(path))
+        demand(not any(isinstance(value, bool) for value in constants))
 
     def uid(self, uid: Uid) -> Part:
         parts: list[Part] = []
@@ -264,7 +246,7 @@ class _Writer:
             case Choice():
                 branches = [
                     {
-                        "test": _name_of(TESTS, branch.test) if branch.test else None,
+                        "test": self.test(branch),
                         "of": self.input(branch.of) if branch.test else None,
                         "values": branch.values,
                         "activity": branch.activity,
@@ -283,16 +265,23 @@ class _Writer:
                     }
                 }
 
+    def test(self, branch: Branch) -> str | None:
+        if branch.test is None:
+            return None
+        name = name_of(TESTS, branch.test)
+        demand(name in NATIVE_TESTS)
+        return name
+
     def row(self, row: Row) -> Part:
-        _demand(len(row.inputs) <= MAX_INPUTS)
+        demand(len(row.inputs) <= MAX_INPUTS)
         options = row.options
-        _demand(not (isinstance(options.value, list) and row.to.startswith(UNMAPPED)))  # leftovers would join the constant
+        demand(not (isinstance(options.value, list) and row.to.startswith(UNMAPPED)))  # leftovers would join the constant
         return {
-            "transforms": [{"name": name, "to": [self.target(path, name) for path in paths]} for name, paths in _targets(row)],
+            "transforms": [{"name": name, "to": [self.target(path, name) for path in paths]} for name, paths in targets_of(row)],
             "inputs": [self.input(source) for source in row.inputs],
             "unless": self.any_below(row.unless),
-            "table": {text: _constant(value) for text, value in options.table.items()},
-            "value": None if options.value is None else _constant(options.value),
+            "table": {text: encode_constant(value) for text, value in options.table.items()},
+            "value": None if options.value is None else encode_constant(options.value),
             "default": options.default,
             "dollar": options.dollar,
         }
@@ -304,151 +293,12 @@ class _Writer:
 
     def others(self, ops: Sequence[Op]) -> Iterator[str]:
         """The captions that `enum` may write."""
-        for row in _rows(ops):
-            for name, paths in _targets(row):
+        for row in rows_of(ops):
+            for name, paths in targets_of(row):
                 if name == "enum":
-                    _demand(all(path.endswith("_id") and not path.startswith(UNMAPPED) for path in paths))
+                    demand(all(path.endswith("_id") and not path.startswith(UNMAPPED) for path in paths))
                     yield from (path.removesuffix("_id") for path in paths)
-
-
-def _demand(supported: bool) -> None:  # noqa: FBT001 - an assertion
-    if not supported:
-        raise _Unsupported
-
-
-def _constant(value: Json) -> Part:
-    """Texts and numbers may be read by other rows; anything else is only written."""
-    if isinstance(value, str):
-        return {"text": value}
-    if isinstance(value, int) and not isinstance(value, bool):
-        _demand(value in INTEGERS)
-        return {"int": value}
-    return {"json": orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()}
-
-
-def _name_of(table: Mapping[str, Any], function: object) -> str:
-    found = next((name for name, known in table.items() if known is function), None)
-    if found is None:
-        raise _Unsupported
-    return found
-
-
-def _targets(row: Row) -> Iterator[tuple[str, list[str]]]:
-    """(transform, the paths it may write)."""
-    for transform in row.transforms:
-        name = _name_of(TRANSFORMS, transform)
-        _demand(name in SUFFIXES and len(row.inputs) >= INPUTS.get(name, 1))
-        paths = [f"{row.to}.{suffix}".strip(".") for suffix in SUFFIXES[name]]
-        _demand(all(paths))
-        yield name, paths
-
-
-def _rows(ops: Sequence[Op]) -> Iterator[Row]:
-    for op in ops:
-        if isinstance(op, Row):
-            yield op
-        elif isinstance(op, Choice):
-            for branch in op.branches:
-                yield from _rows(branch.ops)
-
-
-def _fills(ops: Sequence[Op]) -> Iterator[Fill]:
-    for op in ops:
-        if isinstance(op, Fill):
-            yield op
-        elif isinstance(op, Choice):
-            for branch in op.branches:
-                yield from _fills(branch.ops)
-
-
-def _activities(ops: Sequence[Op]) -> Iterator[int]:
-    for op in ops:
-        if isinstance(op, Choice):
-            for branch in op.branches:
-                yield from () if branch.activity is None else (branch.activity,)
-                yield from _activities(branch.ops)
-
-
-def _written(ops: Sequence[Op]) -> Iterator[str]:
-    for row in _rows(ops):
-        for _, paths in _targets(row):
-            yield from (path for path in paths if not path.startswith(UNMAPPED))
-
-
-def _filled(ops: Sequence[Op]) -> Iterator[str]:
-    for fill in _fills(ops):
-        yield from fill.constants
-
-
-def _constants(ops: Sequence[Op], path: str) -> Iterator[Json]:
-    """Every constant that may come to stand at a path."""
-    for fill in _fills(ops):
-        yield from (value for filled, value in fill.constants.items() if filled == path)
-    for row in _rows(ops):
-        if row.options.value is not None:
-            yield row.options.value
 
 
 def _steps(path: str) -> list[bytes]:
     return [step.encode() for step in path.split(".")]
-
-
-# ---- the layout ----
-
-_Tree: TypeAlias = "dict[str, int | _Tree]"
-
-
-def _layout(paths: Mapping[str, int], settled: Mapping[str, Json]) -> list[Part]:
-    """Steps of writing a record: `text`, `leaf` behind its `key`, or `leaves` inside an object of which nothing may be present."""
-    tree: _Tree = {}
-    for path, leaf in paths.items():
-        node: Any = tree
-        *above, last = path.split(".")
-        for step in above:
-            node = node.setdefault(step, {})
-        node[last] = leaf
-    return _Layout({paths[path]: value for path, value in settled.items()}).object(tree)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    settled: Mapping[int, Json]
-
-    def object(self, tree: _Tree) -> list[Part]:
-        """An object's members, each followed by a comma; the last comma becomes the object's end as it is written."""
-        steps: list[Part] = []
-        for name, node in sorted(tree.items(), key=lambda item: item[0].encode()):
-            key = orjson.dumps(name).decode() + ":"
-            if isinstance(node, int):
-                if node in self.settled:
-                    steps.append({"text": key + orjson.dumps(self.settled[node], option=orjson.OPT_SORT_KEYS).decode() + ","})
-                else:
-                    steps.append({"leaf": node, "key": key})
-                continue
-            leaves = list(_leaves(node))
-            if self.settled.keys().isdisjoint(leaves):
-                steps.append({"key": key + "{", "leaves": leaves, "inside": [*self.object(node), {"end": True}]})
-            else:
-                steps += [{"text": key + "{"}, *self.object(node), {"end": True}]
-        return _joined(steps)
-
-
-def _leaves(tree: _Tree) -> Iterator[int]:
-    for node in tree.values():
-        yield from (node,) if isinstance(node, int) else _leaves(node)
-
-
-def _joined(steps: list[Part]) -> list[Part]:
-    """Neighbouring texts in one, and an end behind a text within it."""
-    joined: list[Part] = []
-    for step in steps:
-        before = joined[-1] if joined and "text" in joined[-1] else None
-        if before is None:
-            joined.append(step)
-        elif "text" in step:
-            joined[-1] = {"text": before["text"] + step["text"]}
-        elif "end" in step:
-            joined[-1] = {"text": before["text"][:-1] + "},"}
-        else:
-            joined.append(step)
-    return joined

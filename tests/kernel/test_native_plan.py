@@ -14,7 +14,8 @@ from support.events import HOSTILE, SAMPLES, SIDS, WELL_KNOWN_SIDS
 
 import kernel
 from normalizers.document import Constant
-from normalizers.native_plan import INPUTS, SUFFIXES, encode_profile
+from normalizers.native_ops import INPUTS, SUFFIXES
+from normalizers.native_plan import encode_profile
 from normalizers.plan import ANY, Branch, Choice, Fill, Input, OcsfClass, Op, Options, Plan, Row, Test, Uid, Where
 from normalizers.profiles import Profile, load_profile
 from normalizers.settings import NormalizeSettings

@@ -8,6 +8,7 @@ mod payload_digest;
 mod read;
 mod record;
 mod run;
+mod uid_name;
 
 pub use load::{LoadError, load};
 pub use record::write_record;

@@ -1,14 +1,9 @@
 //! Running a plan over one source: twin of `_Run` in `normalizers/engine.py`, whose docstring has the rules.
 
-use super::payload_digest::payload_digest;
-use super::{
-    Copy, Input, Leaves, MAX_INPUTS, MAX_LEAVES, ONLY, Op, Piece, Plan, Plans, Row, Spelling, Target, Uid, Value,
-};
+use super::{Copy, Input, Leaves, MAX_INPUTS, MAX_LEAVES, ONLY, Op, Plan, Plans, Row, Target, Value};
 use crate::source::{Source, Text};
 use crate::transforms::{Output, Outputs, Texts};
-use crate::uid::uuid5;
 
-const UNIT_SEPARATOR: u8 = 0x1f;
 const NONE: u32 = u32::MAX;
 const UNKNOWN_NAME: u8 = u8::MAX;
 const OTHER_ID: i64 = 99;
@@ -21,7 +16,7 @@ pub struct Run {
     activity: i64,
     others: Vec<(u8, Text)>,
     pub(super) filled: Vec<u8>,
-    filled_set: u64,
+    pub(super) filled_set: u64,
     taken: u64,
     first: Vec<u32>,
     numbers: Vec<u8>,
@@ -31,7 +26,7 @@ pub struct Run {
     pub(super) observed: Vec<(u32, Text)>,
     pub(super) uid: [u8; 16],
     pub(super) weak: bool,
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
 }
 
 impl Default for Run {
@@ -140,20 +135,20 @@ impl Run {
     }
 }
 
-struct Engine<'a> {
-    plans: &'a Plans,
-    plan: &'a Plan,
-    message: &'a [u8],
-    source: &'a mut Source,
-    run: &'a mut Run,
+pub(super) struct Engine<'a> {
+    pub(super) plans: &'a Plans,
+    pub(super) plan: &'a Plan,
+    pub(super) message: &'a [u8],
+    pub(super) source: &'a mut Source,
+    pub(super) run: &'a mut Run,
 }
 
 impl Engine<'_> {
-    fn texts(&mut self) -> Texts<'_> {
+    pub(super) fn texts(&mut self) -> Texts<'_> {
         Texts::new(self.message, self.source, &self.plans.constants)
     }
 
-    fn read(&mut self, input: Input) -> Option<Value> {
+    pub(super) fn read(&mut self, input: Input) -> Option<Value> {
         let value = match input {
             Input::Absent => return None,
             Input::Written(leaf) => {
@@ -363,56 +358,6 @@ impl Engine<'_> {
         }
         if !self.run.observed.is_empty() {
             self.run.set(self.plan.made.observables, Value::Observables);
-        }
-    }
-
-    /// `metadata.uid` by the first way whose need is present.
-    fn make_uid(&mut self) -> Option<()> {
-        let plan = self.plan;
-        let way = plan.uids.iter().find(|way| way.need.is_none_or(|need| self.read(need).is_some()))?;
-        let mut name = std::mem::take(&mut self.run.scratch);
-        name.clear();
-        self.uid_name(way, &mut name);
-        self.run.uid = uuid5(self.plans.namespace, &name);
-        self.run.weak = way.weak;
-        self.run.scratch = name;
-        Some(())
-    }
-
-    fn uid_name(&mut self, way: &Uid, name: &mut Vec<u8>) {
-        let timed = self.run.filled_set >> self.plan.time_debug & 1 == 0;
-        for (place, piece) in way.pieces.iter().enumerate() {
-            if place > 0 {
-                name.push(UNIT_SEPARATOR);
-            }
-            match piece {
-                Piece::Literal(text) => name.extend_from_slice(self.texts().get(*text)),
-                Piece::Payload => payload_digest(self.message, self.source, name),
-                Piece::FirstOf(alternatives) => {
-                    let found = alternatives.iter().find_map(|&(input, how)| Some((self.read(input)?, how)));
-                    if let Some((value, how)) = found {
-                        self.spell(value, how, timed, name);
-                    }
-                }
-            }
-        }
-    }
-
-    fn spell(&mut self, value: Value, how: Spelling, timed: bool, name: &mut Vec<u8>) {
-        let start = name.len();
-        match (how, value) {
-            (Spelling::Seconds, Value::Int(_)) if !timed => {}
-            (Spelling::Seconds, Value::Int(ms)) => crate::json_out::write_int(name, ms.div_euclid(1000)),
-            (Spelling::Tens, Value::Int(ms)) => crate::json_out::write_int(name, ms.div_euclid(10_000) * 10),
-            (_, Value::Int(number)) => crate::json_out::write_int(name, number),
-            (_, value) => {
-                let mut texts = self.texts();
-                let text = texts.printed(Some(value));
-                name.extend_from_slice(texts.get(text));
-                if how == Spelling::Lower {
-                    name[start..].make_ascii_lowercase();
-                }
-            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The transforms and tests that plans name, as one table each: twins of `normalizers/transforms`.
 //!
-//! A transform reads values and writes into the places of its outputs, whose order `SUFFIXES` in `normalizers/native_plan.py`
+//! A transform reads values and writes into the places of its outputs, whose order `SUFFIXES` in `normalizers/native_ops.py`
 //! gives; false refuses the values, so that the next transform may try. All of them are ASCII by definition.
 
 mod accounts;

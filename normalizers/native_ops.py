@@ -1,0 +1,129 @@
+"""What the native engine has of a plan's ops: which transforms and tests, which values, and what they may write.
+
+Whatever else a plan asks for is `Unsupported`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from normalizers.engine import UNMAPPED
+from normalizers.plan import Choice, Fill, Json, Op, Row
+from normalizers.transforms import TRANSFORMS
+
+INTEGERS: Final = range(-(2**63), 2**63)
+
+SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
+    "account": ("name", "domain"),
+    "const": ("",),
+    "copy": ("",),
+    "dn": ("ldap_person.ldap_dn", "ldap_person.ldap_cn", "domain"),
+    "dn_group": ("name", "domain"),
+    "enum": ("",),
+    "guid": ("",),
+    "host": ("ip", "hostname"),
+    "image_path": ("cmd_line", "service_file.path", "service_file.name", "service_file.type_id"),
+    "keywords": ("",),
+    "logon_id": ("",),
+    "name": ("",),
+    "ntstatus": ("status_id", "status_code", "status_detail"),
+    "sid": ("",),
+    "text": ("",),
+    "unc": ("",),
+    "user_type": ("",),
+    "words": ("",),
+}
+"""What the transforms that have a native twin write below `to`, in the places that the twin gives it. Those of RADIUS have none."""
+
+INPUTS: Final[Mapping[str, int]] = {"const": 0, "user_type": 2}
+"""How many inputs a transform needs, where it isn't one."""
+
+NATIVE_TESTS: Final = frozenset(("group_sid", "in", "not_in"))
+
+Part: TypeAlias = "dict[str, Any]"
+"""A piece of the document: JSON, which has no other type."""
+
+
+class Unsupported(Exception):  # noqa: N818 - says which engine runs a plan, no fault
+    """A plan is the reference engine's."""
+
+
+def demand(supported: bool) -> None:  # noqa: FBT001 - an assertion
+    if not supported:
+        raise Unsupported
+
+
+def encode_constant(value: Json) -> Part:
+    """Texts and numbers may be read by other rows; anything else is only written."""
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, int) and not isinstance(value, bool):
+        demand(value in INTEGERS)
+        return {"int": value}
+    return {"json": orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()}
+
+
+def name_of(table: Mapping[str, Any], function: object) -> str:
+    found = next((name for name, known in table.items() if known is function), None)
+    if found is None:
+        raise Unsupported
+    return found
+
+
+def targets_of(row: Row) -> Iterator[tuple[str, list[str]]]:
+    """(transform, the paths it may write)."""
+    for transform in row.transforms:
+        name = name_of(TRANSFORMS, transform)
+        demand(name in SUFFIXES and len(row.inputs) >= INPUTS.get(name, 1))
+        paths = [f"{row.to}.{suffix}".strip(".") for suffix in SUFFIXES[name]]
+        demand(all(paths))
+        yield name, paths
+
+
+def rows_of(ops: Sequence[Op]) -> Iterator[Row]:
+    for op in ops:
+        if isinstance(op, Row):
+            yield op
+        elif isinstance(op, Choice):
+            for branch in op.branches:
+                yield from rows_of(branch.ops)
+
+
+def fills_of(ops: Sequence[Op]) -> Iterator[Fill]:
+    for op in ops:
+        if isinstance(op, Fill):
+            yield op
+        elif isinstance(op, Choice):
+            for branch in op.branches:
+                yield from fills_of(branch.ops)
+
+
+def activities_of(ops: Sequence[Op]) -> Iterator[int]:
+    for op in ops:
+        if isinstance(op, Choice):
+            for branch in op.branches:
+                yield from () if branch.activity is None else (branch.activity,)
+                yield from activities_of(branch.ops)
+
+
+def written_paths(ops: Sequence[Op]) -> Iterator[str]:
+    for row in rows_of(ops):
+        for _, paths in targets_of(row):
+            yield from (path for path in paths if not path.startswith(UNMAPPED))
+
+
+def filled_paths(ops: Sequence[Op]) -> Iterator[str]:
+    for fill in fills_of(ops):
+        yield from fill.constants
+
+
+def constants_at(ops: Sequence[Op], path: str) -> Iterator[Json]:
+    """Every constant that may come to stand at a path."""
+    for fill in fills_of(ops):
+        yield from (value for filled, value in fill.constants.items() if filled == path)
+    for row in rows_of(ops):
+        if row.options.value is not None:
+            yield row.options.value
