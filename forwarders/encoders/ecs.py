@@ -12,7 +12,7 @@ a value and an object in an index, so dots become underscores.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from forwarders.encoders.crosswalk import (
@@ -258,7 +258,7 @@ def encode_ecs(record: Record, *, dataset: str = "", namespace: str = "default")
     if kind is Kind.TUNNEL_ACTIVITY:
         _put_names(document, ("radius", "attributes"), unmapped(record))
     else:
-        _put_names(document, ("winlog", "event_data"), event_data(record))
+        _put_names(document, ("winlog", "event_data"), _event_data(record))
     return document
 
 
@@ -281,6 +281,12 @@ def _write(document: dict[str, Any], rows: _Compiled, record: Record) -> None:
 
 def _distinct(found: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(one for one in found if one is not None))
+
+
+def _event_data(record: Record) -> Iterator[tuple[str, str | list[str]]]:
+    """EventData; the privilege list is a list, as Elastic's pipeline splits it."""
+    for name, item in event_data(record):
+        yield name, item.split() if name == "PrivilegeList" else item
 
 
 def _put_names(document: dict[str, Any], parents: tuple[str, ...], pairs: Iterable[tuple[str, str | list[str]]]) -> None:
