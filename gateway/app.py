@@ -188,6 +188,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             serve_syslog,
             config.listeners.syslog,
             normalize=gateway.normalizer.normalize,
+            turn_octets=lambda: gateway.normalizer.turn_octets,
             intake=gateway.intake,
             metrics=gateway.metrics,
             engine=config.gateway.engine,

@@ -42,6 +42,7 @@ from wire.syslog_header import SyslogHeader, parse_header
 UNKNOWN_FORMAT: Final = "unknown-format"
 MAX_DETAIL: Final = 200
 ALIAS: Final = 16
+REFERENCE_TURN: Final = 64 << 10
 MARKS: Final = (b"", b"-- MARK --", b"--MARK--")
 BLANK: Final = b" \t\r\n\x00"
 POSITION_REPORT: Final = ("Microsoft-Windows-EventForwarder", "111")
@@ -80,6 +81,11 @@ class Normalizer:
         self.settings = settings or NormalizeSettings()
         self.reading = reading or Reading()
         self.keep_all = keep_all
+
+    @property
+    def turn_octets(self) -> int:
+        """How much to hand to one call, so that it takes a few milliseconds and whoever else waits for this thread gets his turn."""
+        return REFERENCE_TURN
 
     def normalize(self, frames: Frames) -> Batch:
         """Judge every message and write what is kept. Never raises for what a peer sent."""

@@ -28,6 +28,10 @@ TURNS: Final = 16
 SMALLEST_READ: Final = 16 << 10
 LARGEST_READ: Final = 512 << 10
 
+BUSY_READ: Final = 64 << 10
+GATHER_S: Final = 0.001
+"""A peer that sent so much at once is given so long to send more: a firehose costs by the read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -101,15 +105,18 @@ class Connection:
         return reason
 
     async def _listen(self) -> str | None:
-        heard, held_since = trio.current_time(), float("inf")
+        heard, held_since, gathers = trio.current_time(), float("inf"), False
         while True:
             came = await self._wait.until(self._channel.readable, min(heard + self._shared.idle, held_since + self._shared.multiline))
             if came:
                 heard = trio.current_time()
+                if gathers:
+                    await trio.sleep(GATHER_S)
                 async with self._guest.turn, self._shared.turns:
                     data = self._channel.take(self._size)
                     if data == b"":
                         return None
+                    gathers = data is not None and BUSY_READ <= len(data) < self._size
                     cut = await self._receive(data) if data else None
                 if cut is not None and cut.broken is not None:
                     return "framing"

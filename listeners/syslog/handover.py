@@ -1,13 +1,14 @@
 """From whole messages to the intake: normalize, add what the listener itself rejected, hand in, remember the receipt.
 
 Normalizing is pure computation on the event loop's thread. A large buffer is normalized a slice at a time, and the intake is awaited after
-each, so that other sockets wait for one slice and not for half a MiB. A worker thread would be no help to them: whoever computes in Python
-holds the interpreter, and the loop would wait for that (measured: docs/listeners/syslog.md).
+each, so that other sockets wait for one slice: as much as the engine does in a few milliseconds. A worker thread would be no help to them:
+whoever computes in Python holds the interpreter, and the loop would wait for that (measured: docs/listeners/syslog.md).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from listeners.normalizing import SLICE_OCTETS, Normalize, normalize_guarded, slices
@@ -31,13 +32,15 @@ class Handover:
 
     Args:
         normalize: Frames to Batch, pure.
+        turn_octets: how much of a buffer to normalize at a time.
         intake: where batches go.
         log: for what is the gateway's own fault.
         peer_log: for what is a peer's.
     """
 
-    def __init__(self, normalize: Normalize, intake: Intake, log: Log, peer_log: PeerLog) -> None:
+    def __init__(self, normalize: Normalize, intake: Intake, log: Log, peer_log: PeerLog, turn_octets: Callable[[], int] = lambda: SLICE_OCTETS) -> None:
         self._normalize: Final = normalize
+        self._turn_octets: Final = turn_octets
         self._intake: Final = intake
         self._log: Final = log
         self._peer_log: Final = peer_log
@@ -45,7 +48,7 @@ class Handover:
 
     async def hand(self, origin: Origin, cut: Cut) -> None:
         """Hand on what was cut; returns when the intake has taken it, which is how a full spool stops a sender."""
-        for spans in slices(cut.spans, SLICE_OCTETS):
+        for spans in slices(cut.spans, self._turn_octets()):
             for batch in normalize_guarded(self._normalize, Frames(cut.buffer, spans, origin), self._peer_log):
                 await self._submit(batch)
         if cut.rejected:

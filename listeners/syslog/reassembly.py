@@ -85,8 +85,11 @@ class Reassembly:
 
     def receive(self, data: bytes) -> Cut:
         """What `data` completes. Work is linear in the octets of a connection, however small the pieces: a rest that can't be complete is not looked at."""
-        buffer = data
-        if self._rest:
+        if not self._rest:
+            buffer = data
+        elif len(data) > len(self._rest):  # copied once, where what comes is most of it
+            buffer = b"".join((self._rest, data))
+        else:
             self._rest += data
             if not self._may_complete(data):
                 return NOTHING

@@ -19,7 +19,7 @@ from listeners.admission import Admission, AllowList
 from listeners.bind import bind, bound_address
 from listeners.datagrams import ask_room
 from listeners.drain import Drain
-from listeners.normalizing import Normalize
+from listeners.normalizing import SLICE_OCTETS, Normalize
 from listeners.ready import Ready
 from listeners.syslog.accept import Hall, Tls, serve_connection
 from listeners.syslog.connection import TURNS, Shared
@@ -43,6 +43,7 @@ async def serve_syslog(
     settings: SyslogSettings,
     *,
     normalize: Normalize,
+    turn_octets: Callable[[], int] = lambda: SLICE_OCTETS,
     intake: Intake,
     metrics: Metrics,
     engine: Engine,
@@ -58,7 +59,8 @@ async def serve_syslog(
 
     Args:
         settings: where, whom and how much.
-        normalize: Frames to Batch, pure; called on this thread, for no more than 64 KiB or one message at a time.
+        normalize: Frames to Batch, pure; called on this thread.
+        turn_octets: how much of a buffer, or one message, it is given at a time.
         intake: where batches go.
         metrics: what is counted here: octets, connections, refusals, the kernel's drops. Messages are counted by the intake.
         engine: which implementation frames streams.
@@ -71,7 +73,7 @@ async def serve_syslog(
         ConfigError: an address can't be bound, or a certificate can't be used.
     """
     peer_log = PeerLog(log, trio.current_time)
-    handover = Handover(normalize, intake, log, peer_log)
+    handover = Handover(normalize, intake, log, peer_log, turn_octets)
     allow_list, drain, scan = AllowList(settings.allow), Drain(), scanner(engine)
     hearing = Hearing(NAME, clock, settings.max_message, allow_list, drain, handover, metrics, peer_log)
     shared = Shared(
