@@ -35,10 +35,9 @@ from forwarders.encoders.crosswalk import (
     named,
     number,
     text,
-    texts,
-    unmapped,
     without_fills,
 )
+from forwarders.encoders.leftovers import enrichments, labels, unmapped
 from forwarders.encoders.windows_event import LEVELS, event_data
 from wire.keywords import AUDIT_FAILURE, AUDIT_SUCCESS
 
@@ -313,7 +312,6 @@ _TABLE_OF: Final[Mapping[Kind, str]] = {
     Kind.TUNNEL_ACTIVITY: SESSIONS,
     Kind.BASE_EVENT: EVENTS,
 }
-_labels: Final = texts("metadata.labels")
 
 
 def encode_asim(record: Record) -> tuple[str, dict[str, Any]]:
@@ -325,13 +323,16 @@ def encode_asim(record: Record) -> tuple[str, dict[str, Any]]:
     record = without_fills(record)
     kind = kind_of(record)
     if kind is Kind.BASE_EVENT:
-        return EVENTS, {**_write(_EVENT, record), "EventData": _named_values(event_data(record))}
+        found = enrichments(record)
+        return EVENTS, {**_write(_EVENT, record), "EventData": {**_named_values(event_data(record)), **({"Enrichments": found} if found else {})}}
     activity = number("activity_id")(record)
     row = _write(_ROWS[kind], record)
     row["EventType"] = _EVENT_TYPES.get((kind, activity if activity is not None else -1), _OTHER_TYPES[kind])
     additional = {**_write(_ADDITIONAL, record), **_named_values(unmapped(record))}
-    if labels := _labels(record):
-        additional["Labels"] = labels
+    if said := labels(record):
+        additional["Labels"] = said
+    if found := enrichments(record):
+        additional["Enrichments"] = found
     row["AdditionalFields"] = additional
     return _TABLE_OF[kind], row
 

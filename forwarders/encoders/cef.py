@@ -15,19 +15,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from forwarders.encoders.crosswalk import Kind, Read, Record, account, address, converted, digits, kind_of, named, number, text, texts, unmapped, without_fills
+from forwarders.encoders.crosswalk import Kind, Read, Record, account, address, converted, digits, kind_of, named, number, text, without_fills
+from forwarders.encoders.leftovers import enrichments_text, labels_text, unmapped
 from forwarders.encoders.plain_text import new_key, one_line, with_breaks
 from wire.cef import MAX_KEYS, CefMessage
 from wire.cef import encode_cef as write
 
-_Rows = tuple[tuple[str, Read], ...]
+_Rows = tuple[tuple[str, Read] | tuple[str, Read, str], ...]
+"""(key, value) or (key, value, label): a custom field, whose label goes with it."""
 
 _RESULTS: Final = {1: "success", 2: "failure", 0: "unknown"}
-
-
-def _labelled(field: str, label: str, read: Read) -> _Rows:
-    """A custom field with its label, which is there when the field is."""
-    return ((field, read), (f"{field}Label", lambda record: None if read(record) is None else label))
 
 
 _EVERY: Final[_Rows] = (
@@ -39,15 +36,16 @@ _EVERY: Final[_Rows] = (
     ("reason", text("status_detail", "status_code")),
     ("dvchost", text("device.hostname")),
     ("dvc", address("device.ip", version=4)),
-    *_labelled("c6a1", "Device IPv6 Address", address("device.ip", version=6)),
-    *_labelled("cn1", "Record ID", digits("metadata.original_event_uid")),
-    ("TidegateLabels", converted(texts("metadata.labels"), lambda labels: ", ".join(labels) or None)),
+    ("c6a1", address("device.ip", version=6), "Device IPv6 Address"),
+    ("cn1", digits("metadata.original_event_uid"), "Record ID"),
+    ("TidegateLabels", labels_text),
+    ("TidegateEnrichments", enrichments_text),
 )
 _ACTOR: Final[_Rows] = (
     ("suser", text("actor.user.name")),
     ("sntdom", text("actor.user.domain")),
     ("suid", text("actor.user.uid")),
-    *_labelled("cs1", "Logon ID", text("actor.session.uid")),
+    ("cs1", text("actor.session.uid"), "Logon ID"),
 )
 _TARGET: Final[_Rows] = (
     ("duser", text("user.name")),
@@ -56,11 +54,11 @@ _TARGET: Final[_Rows] = (
 )
 _SOURCE: Final[_Rows] = (
     ("src", address("src_endpoint.ip", version=4)),
-    *_labelled("c6a2", "Source IPv6 Address", address("src_endpoint.ip", version=6)),
+    ("c6a2", address("src_endpoint.ip", version=6), "Source IPv6 Address"),
 )
 _DESTINATION: Final[_Rows] = (
     ("dst", address("dst_endpoint.ip", version=4)),
-    *_labelled("c6a3", "Destination IPv6 Address", address("dst_endpoint.ip", version=6)),
+    ("c6a3", address("dst_endpoint.ip", version=6), "Destination IPv6 Address"),
     ("dhost", text("dst_endpoint.hostname")),
 )
 _ROWS: Final[dict[Kind, _Rows]] = {
@@ -69,11 +67,11 @@ _ROWS: Final[dict[Kind, _Rows]] = {
     Kind.GROUP_MANAGEMENT: (
         *_ACTOR,
         *_TARGET,
-        *_labelled("cs2", "Group", account("group.name", "group.domain")),
-        *_labelled("cs3", "Group SID", text("group.uid")),
-        *_labelled("cs4", "Group Type", text("group.type")),
-        *_labelled("cs5", "Member", text("user.ldap_person.ldap_dn", "subgroup.name")),
-        *_labelled("cs6", "Member Group SID", text("subgroup.uid")),
+        ("cs2", account("group.name", "group.domain"), "Group"),
+        ("cs3", text("group.uid"), "Group SID"),
+        ("cs4", text("group.type"), "Group Type"),
+        ("cs5", text("user.ldap_person.ldap_dn", "subgroup.name"), "Member"),
+        ("cs6", text("subgroup.uid"), "Member Group SID"),
         ("TidegateWindowsMemberGroupDomain", text("subgroup.domain")),
     ),
     Kind.AUTHENTICATION: (
@@ -81,8 +79,8 @@ _ROWS: Final[dict[Kind, _Rows]] = {
         *_SOURCE,
         ("shost", text("src_endpoint.hostname")),
         *_DESTINATION,
-        *_labelled("cs2", "Server Domain", text("dst_endpoint.domain")),
-        *_labelled("cs3", "Status", text("status_code")),
+        ("cs2", text("dst_endpoint.domain"), "Server Domain"),
+        ("cs3", text("status_code"), "Status"),
         ("app", text("auth_protocol")),
         ("destinationServiceName", text("service.name")),
     ),
@@ -93,7 +91,7 @@ _ROWS: Final[dict[Kind, _Rows]] = {
         ("smac", converted(text("src_endpoint.mac"), lambda mac: mac.replace("-", ":"))),
         ("shost", text("src_endpoint.name")),
         ("sourceTranslatedAddress", address("tunnel_interface.ip", version=4)),
-        *_labelled("cs4", "Tunnel IPv6 Address", address("tunnel_interface.ip", version=6)),
+        ("cs4", address("tunnel_interface.ip", version=6), "Tunnel IPv6 Address"),
         *_DESTINATION,
         ("deviceInboundInterface", text("dst_endpoint.interface_name", "dst_endpoint.interface_uid")),
         ("app", text("protocol_name")),
@@ -101,24 +99,24 @@ _ROWS: Final[dict[Kind, _Rows]] = {
         ("end", number("end_time")),
         ("in", number("cumulative_traffic.bytes_out")),
         ("out", number("cumulative_traffic.bytes_in")),
-        *_labelled("cn2", "Packets From Source", number("cumulative_traffic.packets_out")),
-        *_labelled("cn3", "Packets To Source", number("cumulative_traffic.packets_in")),
-        *_labelled("cs1", "Session ID", text("session.uid")),
-        *_labelled("cs2", "Multi Session ID", text("session.uid_alt")),
-        *_labelled("cs3", "Duration", number("duration")),
+        ("cn2", number("cumulative_traffic.packets_out"), "Packets From Source"),
+        ("cn3", number("cumulative_traffic.packets_in"), "Packets To Source"),
+        ("cs1", text("session.uid"), "Session ID"),
+        ("cs2", text("session.uid_alt"), "Multi Session ID"),
+        ("cs3", number("duration"), "Duration"),
     ),
     Kind.SERVICE_ACTIVITY: (
         *_ACTOR,
         ("destinationServiceName", text("win_service.name")),
         ("filePath", text("win_service.service_file.path")),
         ("fname", text("win_service.service_file.name")),
-        *_labelled("cs2", "Command Line", text("win_service.cmd_line")),
-        *_labelled("cs3", "Service Type", text("win_service.service_type")),
-        *_labelled("cs4", "Start Type", text("win_service.service_start_type")),
-        *_labelled("cs5", "Service Account", text("win_service.service_start_name")),
+        ("cs2", text("win_service.cmd_line"), "Command Line"),
+        ("cs3", text("win_service.service_type"), "Service Type"),
+        ("cs4", text("win_service.service_start_type"), "Start Type"),
+        ("cs5", text("win_service.service_start_name"), "Service Account"),
     ),
 }
-_TABLES: Final = {kind: (*_EVERY, *rows) for kind, rows in _ROWS.items()}
+_TABLES: Final = {kind: tuple((row[0], row[1], "".join(row[2:])) for row in (*_EVERY, *rows)) for kind, rows in _ROWS.items()}
 
 _read_vendor, _read_product, _read_version = text("metadata.product.vendor_name"), text("metadata.product.name"), text("metadata.log_version")
 _read_provider, _read_code, _read_name = text("metadata.log_provider"), text("metadata.event_code"), text("message", "class_name")
@@ -133,7 +131,12 @@ def encode_cef(record: Record) -> bytes:
     """
     record = without_fills(record)
     kind = kind_of(record)
-    extension = [(field, with_breaks(str(found))) for field, read in _TABLES[kind] if (found := read(record)) is not None]
+    extension: list[tuple[str, str]] = []
+    for field, read, label in _TABLES[kind]:
+        if (found := read(record)) is not None:
+            extension.append((field, with_breaks(str(found))))
+            if label:
+                extension.append((f"{field}Label", label))
     prefix = "TidegateRadius" if kind is Kind.TUNNEL_ACTIVITY else "TidegateWindows"
     taken = {field for field, _ in extension}
     for name, item in unmapped(record):

@@ -8,7 +8,7 @@ is in the record, since a value that a destination refuses would cost the whole 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
@@ -30,8 +30,6 @@ MAX_MILLISECONDS: Final = 253_402_300_800_000
 """The year 10000, which no target's date can say."""
 
 FILLED: Final = "filled: "
-
-_NOTHING: Final = (None, "")
 
 
 class Kind(IntEnum):
@@ -56,16 +54,32 @@ def kind_of(record: Record) -> Kind:
 
 def value(record: Record, path: str) -> Any:  # noqa: ANN401 - JSON
     """What is at a dotted path, of any type; None if nothing."""
-    return _walk(record, path.split("."))
+    return _at(path)(record)
 
 
-def _walk(record: Record, parts: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
-    found = record.get(parts[0])
-    for part in parts[1:]:
-        if not isinstance(found, dict):
-            return None
-        found = found.get(part)
-    return found
+def _at(path: str) -> Read:
+    """Reads a dotted path. Every field of every row goes through here, so the usual depths have no loop."""
+    first, *rest = path.split(".")
+    if not rest:
+        return lambda record: record.get(first)
+    second, *deeper = rest
+    if not deeper:
+
+        def read_two(record: Record) -> Any:  # noqa: ANN401 - JSON
+            found = record.get(first)
+            return found.get(second) if isinstance(found, dict) else None
+
+        return read_two
+
+    def read_all(record: Record) -> Any:  # noqa: ANN401 - JSON
+        found = record.get(first)
+        for part in rest:
+            if not isinstance(found, dict):
+                return None
+            found = found.get(part)
+        return found
+
+    return read_all
 
 
 def without_fills(record: Record) -> Record:
@@ -92,11 +106,11 @@ def constant(fixed: object) -> Read:
 
 def text(*paths: str) -> Read:
     """The first of these that has text, or a whole number as text."""
-    steps = [path.split(".") for path in paths]
+    reads = [_at(path) for path in paths]
 
     def read(record: Record) -> str | None:
-        for parts in steps:
-            found = _walk(record, parts)
+        for read_one in reads:
+            found = read_one(record)
             if isinstance(found, str):
                 if found:
                     return found
@@ -109,10 +123,10 @@ def text(*paths: str) -> Read:
 
 def number(path: str, most: int = MAX_LONG) -> Read:
     """A whole number from 0 to `most`; a larger one is nothing, since the target's type can't hold it."""
-    parts = path.split(".")
+    read_any = _at(path)
 
     def read(record: Record) -> int | None:
-        found = _walk(record, parts)
+        found = read_any(record)
         return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= most else None
 
     return read
@@ -130,8 +144,8 @@ def digits(path: str) -> Read:
 
 
 def flag(path: str) -> Read:
-    parts = path.split(".")
-    return lambda record: found if isinstance(found := _walk(record, parts), bool) else None
+    read_any = _at(path)
+    return lambda record: found if isinstance(found := read_any(record), bool) else None
 
 
 def address(*paths: str, version: int | None = None) -> Read:
@@ -157,11 +171,11 @@ def address(*paths: str, version: int | None = None) -> Read:
 
 def instant(*paths: str) -> Read:
     """The first time, of milliseconds since the epoch: `2024-03-15T12:00:00.123Z`."""
-    steps = [path.split(".") for path in paths]
+    reads = [_at(path) for path in paths]
 
     def read(record: Record) -> str | None:
-        for parts in steps:
-            found = _walk(record, parts)
+        for read_one in reads:
+            found = read_one(record)
             if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < MAX_MILLISECONDS:
                 return format_iso(found * MILLISECOND_NS, 3)
         return None
@@ -208,14 +222,3 @@ def texts(path: str) -> Callable[[Record], list[str]]:
         return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
 
     return read
-
-
-def unmapped(record: Record) -> Iterator[tuple[str, str | list[str]]]:
-    """What no row of the mapping took, under its own name: text, or texts where the name came more than once."""
-    found = record.get("unmapped")
-    for name, item in found.items() if isinstance(found, Mapping) else ():
-        if isinstance(item, list):
-            if several := [str(one) for one in item if one not in _NOTHING]:
-                yield name, several
-        elif item not in _NOTHING:
-            yield name, str(item)

@@ -15,21 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from forwarders.encoders.crosswalk import (
-    Kind,
-    Read,
-    Record,
-    address,
-    converted,
-    instant,
-    kind_of,
-    named,
-    number,
-    text,
-    texts,
-    unmapped,
-    without_fills,
-)
+from forwarders.encoders.crosswalk import Kind, Read, Record, address, converted, instant, kind_of, named, number, text, without_fills
+from forwarders.encoders.leftovers import enrichments, labels, unmapped
 from forwarders.encoders.windows_event import event_data
 
 VERSION: Final = "8.11.0"
@@ -83,6 +70,16 @@ MEANINGS: Final[Mapping[tuple[Kind, str], Meaning]] = {
 }
 """By the record's class and event code."""
 
+ACTIVITIES: Final[Mapping[tuple[Kind, int], Meaning]] = {
+    (Kind.ACCOUNT_CHANGE, 1): Meaning(("iam",), ("user", "creation")),
+    (Kind.ACCOUNT_CHANGE, 6): Meaning(("iam",), ("user", "deletion")),
+    (Kind.GROUP_MANAGEMENT, 5): Meaning(("iam",), ("group", "deletion")),
+    (Kind.AUTHENTICATION, 1): Meaning(("authentication",), ("start",)),
+    (Kind.TUNNEL_ACTIVITY, 1): Meaning(("session", "network"), ("start", "connection")),
+    (Kind.TUNNEL_ACTIVITY, 2): Meaning(("session", "network"), ("end", "connection")),
+}
+"""By the record's class and activity, for event codes that have no row: an operator's own mappings make some."""
+
 FALLBACKS: Final[Mapping[Kind, Meaning]] = {
     Kind.ACCOUNT_CHANGE: Meaning(("iam",), ("user", "change")),
     Kind.GROUP_MANAGEMENT: Meaning(("iam",), ("group", "change")),
@@ -91,7 +88,7 @@ FALLBACKS: Final[Mapping[Kind, Meaning]] = {
     Kind.TUNNEL_ACTIVITY: Meaning(("session", "network")),
     Kind.BASE_EVENT: Meaning(),
 }
-"""For event codes that have no row."""
+"""For activities that have none either."""
 
 _EVERY: Final[_Rows] = (
     ("@timestamp", instant("time")),
@@ -219,7 +216,7 @@ def _compile(rows: _Rows) -> _Compiled:
 
 _TABLES: Final[Mapping[Kind, _Compiled]] = {kind: _compile((*_EVERY, *rows)) for kind, rows in _ROWS.items()}
 _COMPUTERS: Final = _compile(_COMPUTER)
-_tags: Final = texts("metadata.labels")
+_activity: Final = number("activity_id")
 
 _AMBIGUOUS: Final = re.compile(r"[.\s\x00-\x1f\x7f]+")
 
@@ -236,7 +233,7 @@ def encode_ecs(record: Record, *, dataset: str = "", namespace: str = "default")
     kind = kind_of(record)
     code = text("metadata.event_code")(record) or ""
     dataset = dataset or (RADIUS if kind is Kind.TUNNEL_ACTIVITY else WINDOWS)
-    meaning = MEANINGS.get((kind, code)) or FALLBACKS[kind]
+    meaning = MEANINGS.get((kind, code)) or ACTIVITIES.get((kind, _activity(record))) or FALLBACKS[kind]
     event: dict[str, Any] = {"kind": "event", "module": "tidegate", "dataset": dataset, "type": list(meaning.type)}
     if meaning.category:
         event["category"] = list(meaning.category)
@@ -253,7 +250,10 @@ def encode_ecs(record: Record, *, dataset: str = "", namespace: str = "default")
     related = {field: found for field, reads in _RELATED.items() if (found := _distinct(read(record) for read in reads))}
     if related:
         document["related"] = related
-    if tags := _tags(record):
+    findings = enrichments(record)
+    if findings:
+        document["tidegate"] = {"enrichments": findings}
+    if tags := _distinct([*labels(record), *(one.get("type") for one in findings)]):
         document["tags"] = tags
     if kind is Kind.TUNNEL_ACTIVITY:
         _put_names(document, ("radius", "attributes"), unmapped(record))

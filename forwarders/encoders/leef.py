@@ -13,23 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from forwarders.encoders.crosswalk import (
-    Kind,
-    Read,
-    Record,
-    account,
-    address,
-    constant,
-    converted,
-    instant,
-    kind_of,
-    named,
-    number,
-    text,
-    texts,
-    unmapped,
-    without_fills,
-)
+from forwarders.encoders.crosswalk import Kind, Read, Record, account, address, constant, converted, instant, kind_of, named, number, text, without_fills
+from forwarders.encoders.leftovers import enrichments_text, labels_text, unmapped
 from forwarders.encoders.plain_text import new_key, one_line
 from wire.event_time import MONTHS
 from wire.leef import LeefMessage
@@ -62,7 +47,8 @@ _EVERY: Final[tuple[tuple[str, Read], ...]] = (
     ("channel", text("metadata.log_name")),
     ("provider", text("metadata.log_provider")),
     ("message", text("message")),
-    ("labels", converted(texts("metadata.labels"), lambda labels: ", ".join(labels) or None)),
+    ("labels", labels_text),
+    ("enrichments", enrichments_text),
 )
 _ACTOR: Final[tuple[tuple[str, Read], ...]] = (
     ("usrName", text("actor.user.name")),

@@ -119,3 +119,11 @@ def test_names_that_become_one_word_stay_two() -> None:
     record = records.fixture_record("events/4662") | {"unmapped": {"Object-Name": "a", "Object.Name": "b"}}
     extension = parse_cef(encode_cef(record).decode()).extension
     assert extension[-2:] == (("TidegateWindowsObjectName", "a"), ("TidegateWindowsObjectName2", "b"))
+
+
+def test_findings_and_labels() -> None:
+    record = records.fixture_record("events/4776") | {"enrichments": [{"type": "honeytoken", "name": "user.name", "value": "svc-old", "data": {}}]}
+    record["metadata"]["labels"] = ["uid:weak", "replay"]
+    extension = dict(parse_cef(encode_cef(record).decode()).extension)
+    assert extension["TidegateEnrichments"] == "honeytoken: user.name = svc-old"
+    assert extension["TidegateLabels"] == "uid:weak, replay"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from support import records
 
-from forwarders.encoders.ecs import FALLBACKS, MEANINGS, encode_ecs, stream_name
+from forwarders.encoders.ecs import ACTIVITIES, FALLBACKS, MEANINGS, encode_ecs, stream_name
 
 CATEGORIES: Final = {"iam", "authentication", "configuration", "session", "network"}
 TYPES: Final = {
@@ -43,7 +43,7 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_categories_and_types_are_the_schemas() -> None:
-    for meaning in (*MEANINGS.values(), *FALLBACKS.values()):
+    for meaning in (*MEANINGS.values(), *ACTIVITIES.values(), *FALLBACKS.values()):
         assert set(meaning.category) <= CATEGORIES
         allowed: set[str] = set().union(*(TYPES[category] for category in meaning.category)) if meaning.category else {"info"}
         assert set(meaning.type) <= allowed
@@ -129,3 +129,16 @@ def test_labels_are_tags() -> None:
     record = records.fixture_record("events/4776")
     record["metadata"]["labels"] = ["uid:weak"]
     assert encode_ecs(record)["tags"] == ["uid:weak"]
+
+
+def test_a_finding_is_a_tag() -> None:
+    finding = {"type": "honeytoken", "name": "user.name", "value": "svc-old", "data": {"list": "decoys"}}
+    document = encode_ecs(records.fixture_record("events/4776") | {"enrichments": [finding]})
+    assert document["tags"] == ["honeytoken"]
+    assert document["tidegate"] == {"enrichments": [{"type": "honeytoken", "name": "user.name", "value": "svc-old"}]}
+
+
+def test_an_event_of_ones_own_mapping() -> None:
+    record = records.fixture_record("events/4726") | {"activity_id": 1}
+    record["metadata"]["event_code"] = "4720"
+    assert encode_ecs(record)["event"]["type"] == ["user", "creation"]
