@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pipeline.spool.row import Row
+
+BATCH_OCTETS: Final = 1 << 20
+"""For a destination that has no limit of its own and likes to be given more at once than arrives at once."""
 
 
 class Promise(StrEnum):
@@ -36,7 +39,9 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one `deliver` may get, None for as much as there is. A record that is larger by itself comes alone.
+    """What one `deliver` may get; a record that is larger by itself comes alone.
+
+    Small rows are joined up to these limits. With none at all a destination gets the spool's rows as they are, up to 1 MiB each.
 
     records:  how many at most.
     octets:   of newline-delimited JSON at most.

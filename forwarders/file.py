@@ -24,7 +24,7 @@ from typing import Final
 
 import trio
 
-from forwarders.destination import Delivered, Limits
+from forwarders.destination import BATCH_OCTETS, Delivered, Limits
 from forwarders.file_settings import FileSettings
 from pipeline.errors import DeliveryError, Fault
 from pipeline.spool.row import Row
@@ -43,7 +43,7 @@ class FileDestination:
         settings: path, rotation.
     """
 
-    limits: Final = Limits()
+    limits: Final = Limits(octets=BATCH_OCTETS)
 
     def __init__(self, settings: FileSettings) -> None:
         self._file = RotatingFile(settings.path, settings.rotate_bytes, settings.keep)

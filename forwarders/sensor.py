@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from forwarders.destination import Delivered, Limits
+from forwarders.destination import BATCH_OCTETS, Delivered, Limits
 from forwarders.encoders.windows_event import restore
 from forwarders.sensor_settings import SensorLayout, SensorSettings, SensorTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
@@ -65,7 +65,7 @@ class Sensor:
         sender: how messages leave; by the settings' address unless given.
     """
 
-    limits: Final = Limits()
+    limits: Final = Limits(octets=BATCH_OCTETS)
 
     def __init__(self, settings: SensorSettings, metrics: Metrics, *, clock: Callable[[], int], hostname: str, sender: Sender | None = None) -> None:
         transport, address = settings.address

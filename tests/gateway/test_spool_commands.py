@@ -13,6 +13,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from support.batches import batch_of, spool_in, submissions, uid_of
+from support.gateway_process import running_gateway
 
 from gateway.cli import main
 from gateway.control import ControlError
@@ -160,6 +161,53 @@ def test_verify_finds_every_damage(tidegate: Run, tmp_path: Path, statement: str
     connection.execute(statement)
     connection.close()
     assert tidegate("verify")[0] == 1
+
+
+RUNNING = """
+[gateway]
+state_dir = "state"
+
+[[forwarders]]
+name = "archive"
+kind = "file"
+path = "out.ndjson"
+
+[[forwarders]]
+name = "sensor"
+kind = "file"
+path = "/proc/nowhere/out.ndjson"
+
+[metrics]
+address = "127.0.0.1:0"
+"""
+
+
+def test_a_running_gateway_delivers_what_is_requeued_and_says_how_each_destination_fares(tidegate: Run, tmp_path: Path) -> None:
+    async def park() -> None:
+        spool = spool_in(tmp_path / "state", [ARCHIVE, SENSOR])
+        row = await spool.read("archive")
+        assert row is not None
+        assert spool.park("archive", row.split(1)[0], DeliveryError("mapping", Fault.REFUSED))
+        spool.advance("archive", row.end, b"")
+        await spool.close()
+
+    trio.run(park)
+    (tmp_path / "tidegate.toml").write_text(RUNNING)
+    with running_gateway(tmp_path / "tidegate.toml", ready=1) as gateway:
+        assert not (tmp_path / "out.ndjson").exists() or not (tmp_path / "out.ndjson").read_bytes()
+        assert tidegate("requeue", "archive", "--reason", "mapping") == (0, "1 requeued\n")
+        while not gateway.counters("redelivered_total")['tidegate_redelivered_total{destination="archive"}']:
+            pass
+        assert orjson.loads((tmp_path / "out.ndjson").read_bytes())["name"] == 3
+        said = orjson.loads(tidegate("status", "--json")[1])
+        archive, sensor = said["consumers"]
+        assert (archive["parked"], archive["condition"]["state"]) == (0, "delivering")
+        assert (sensor["condition"]["state"], sensor["condition"]["reason"]) == ("failing", "write")
+        states = gateway.counters("destination_state")
+        assert states['tidegate_destination_state{destination="sensor",state="failing"}'] == 1
+        assert states['tidegate_destination_state{destination="sensor",state="delivering"}'] == 0
+        assert "sensor: failing, behind by 4 records" in tidegate("status")[1]
+        assert gateway.stop() == 0
 
 
 @given(st.binary(min_size=16, max_size=16))
