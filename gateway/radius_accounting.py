@@ -11,8 +11,9 @@ import trio
 
 from gateway.config import Config
 from listeners.radius.reception import Proof, committed
-from listeners.radius.serve import serve_radius
+from listeners.radius.serve import TURN, serve_radius
 from listeners.radius.settings import RadiusSettings
+from normalizers.native import NativeNormalizer
 from normalizers.normalizer import Normalizer
 from pipeline.intake import Intake
 from pipeline.log import Log
@@ -20,6 +21,9 @@ from pipeline.metrics import Metrics
 from pipeline.receipt import Receipt
 from pipeline.rejects import Rejects
 from pipeline.spool.sqlite import SqliteSpool
+
+NATIVE_TURN: Final = 4096
+"""Requests that the native engine normalizes in about as long as the reference engine does `TURN`."""
 
 PATIENCE_S: Final = 30.0
 """How long an answer waits for the next hop's: clients send again long before, and are answered then."""
@@ -57,6 +61,7 @@ def make_radius_listener(
         intake=intake,
         remember=rejects.keep,
         metrics=metrics,
+        turn=NATIVE_TURN if isinstance(normalizer, NativeNormalizer) else TURN,
         takes_in=lambda: spool.blockade is None,
         clock=time.time_ns,
         log=log,

@@ -1,6 +1,6 @@
-"""The native kernel's typed face: pure functions over buffers, with the GIL released, no Python object per message.
+"""The native kernel's typed face: functions over buffers, and datagrams in bursts, with the GIL released, no Python object per message.
 
-What each function means is written in its readable twin (`wire.syslog_framing`, `wire.sldc`); tests hold the two equal. Compression has
+What each function means is written in its readable twin (`wire.syslog_framing`, `wire.sldc`, `wire.radius`); tests hold the two equal. Compression has
 no twin: its documents are RFC 8878 and `_native.pyi`, its oracle in tests another binding of zstd.
 """
 
@@ -9,12 +9,17 @@ from __future__ import annotations
 from enum import StrEnum
 
 from kernel._native import (
+    Burst,
     KeySet,
+    NativeAccounting,
     NativeBatch,
     Normalizer,
+    Receiver,
+    Retransmissions,
     compress,
     decode_utf_16,
     decompress,
+    encode_responses,
     highest_record_ids,
     is_legal_xml,
     scan_counted,
@@ -22,16 +27,22 @@ from kernel._native import (
     scan_wrapped_events,
     sldc_decode,
     sldc_encode,
+    verify_requests,
 )
 
 __all__ = [
+    "Burst",
     "Engine",
     "KeySet",
+    "NativeAccounting",
     "NativeBatch",
     "Normalizer",
+    "Receiver",
+    "Retransmissions",
     "compress",
     "decode_utf_16",
     "decompress",
+    "encode_responses",
     "highest_record_ids",
     "is_legal_xml",
     "scan_counted",
@@ -39,6 +50,7 @@ __all__ = [
     "scan_wrapped_events",
     "sldc_decode",
     "sldc_encode",
+    "verify_requests",
 ]
 
 

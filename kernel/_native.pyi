@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from typing import final
 
 __all__ = [
+    "Burst",
     "KeySet",
+    "NativeAccounting",
     "NativeBatch",
     "Normalizer",
+    "Receiver",
+    "Retransmissions",
     "compress",
     "decode_utf_16",
     "decompress",
+    "encode_responses",
     "highest_record_ids",
     "is_legal_xml",
     "scan_counted",
@@ -17,6 +22,7 @@ __all__ = [
     "scan_wrapped_events",
     "sldc_decode",
     "sldc_encode",
+    "verify_requests",
 ]
 
 def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
@@ -73,6 +79,10 @@ class Normalizer:
     def __new__(cls, document: bytes, /) -> Normalizer: ...
     def normalize(self, buffer: bytes, spans: bytes, arrival_ms: int, labels: Sequence[str], events: bool, max_rejects: int, /) -> NativeBatch:
         """Judge the messages of a buffer; `spans` are native 32-bit offsets, `events` where each is an event's XML with no header before it."""
+    def normalize_radius(
+        self, buffer: bytes, spans: bytes, aliases: bytes, arrival_ms: int, peer: str, vendor: str, labels: Sequence[str], /
+    ) -> NativeAccounting | None:
+        """Judge the verified accounting packets of a buffer; None where the profile has no plan for them."""
 
 @final
 class NativeBatch:
@@ -125,3 +135,71 @@ class KeySet:
 
     def add(self, keys: bytes, /) -> None: ...
     def discard(self, keys: bytes, /) -> None: ...
+
+@final
+class NativeAccounting:
+    """What became of a buffer of accounting packets.
+
+    aliases:  of each record's packet.
+    changes:  what each record says of a session (pipeline.state.changes).
+    unsure:   as in NativeBatch.
+    """
+
+    @property
+    def records(self) -> bytes: ...
+    @property
+    def index(self) -> bytes: ...
+    @property
+    def aliases(self) -> bytes: ...
+    @property
+    def changes(self) -> bytes: ...
+    @property
+    def unsure(self) -> list[tuple[int, int]]: ...
+
+def verify_requests(buffer: bytes, spans: bytes, secret: bytes, require_message_authenticator: bool, /) -> tuple[bytes, list[int]]:
+    """(spans of the Accounting-Requests that a holder of the secret sent, without padding; places of the others). Twin of wire.radius.authenticators."""
+
+def encode_responses(buffer: bytes, spans: bytes, secret: bytes, /) -> tuple[bytes, bytes]:
+    """(Accounting-Responses to verified requests, their spans). Twin of wire.radius.authenticators."""
+
+@final
+class Retransmissions:
+    """Twin of listeners.radius.retransmissions."""
+
+    def __new__(cls) -> Retransmissions: ...
+    def keys(self, buffer: bytes, spans: bytes, sources: Sequence[bytes], ways: bytes, now_ns: int, /) -> bytes:
+        """16 octets for each request, whose source is that of its way."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Receiver:
+    """The memory of one socket's drains: for datagrams of which `longest` octets are wanted, `at_once` with one system call.
+
+    tells_destination: whether the socket was asked to (IP_PKTINFO, IPV6_RECVPKTINFO).
+    """
+
+    def __new__(cls, longest: int, at_once: int, tells_destination: bool, /) -> Receiver: ...
+    def receive(self, fd: int, datagrams: int, octets: int, /) -> Burst:
+        """What is there: up to so many datagrams, and no more once they have more octets than that. Never waits; OSError where it can't be told."""
+
+@final
+class Burst:
+    """What one drain took. Spans and ways are octets of array("I").
+
+    buffer:     all datagrams, one behind the other.
+    datagrams:  how many they are.
+    peers:      (address, spans, the way of each datagram's answer) by address.
+    ports:      by way, where an answer goes.
+    """
+
+    @property
+    def buffer(self) -> bytes: ...
+    @property
+    def datagrams(self) -> int: ...
+    @property
+    def peers(self) -> list[tuple[str, bytes, bytes]]: ...
+    @property
+    def ports(self) -> list[int]: ...
+    def send(self, fd: int, buffer: bytes, spans: bytes, ways: bytes, first: int, /) -> tuple[int, int]:
+        """(how many answers were sent from number `first` on, errno of the next one or 0)."""

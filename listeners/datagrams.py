@@ -3,6 +3,8 @@
 What the kernel dropped for want of room is read from the socket's own counter (SK_MEMINFO_DROPS of SO_MEMINFO, the `drops` column of
 /proc/net/udp) after each burst, which is exact: a drop needs a full queue, and a full queue is followed by a burst. It is read every second
 besides, since the next burst may have to wait: while the spool takes nothing in, the kernel goes on dropping.
+
+Waking up, and all that is done once a burst, costs more than a datagram does: under load bursts are let grow for a moment.
 """
 
 from __future__ import annotations
@@ -30,6 +32,11 @@ DROPS: Final = 8
 """include/uapi/linux/sock_diag.h: SK_MEMINFO_DROPS."""
 
 DROPS_SECONDS: Final = 1.0
+
+LARGE_OCTETS: Final = 8 << 10
+AMPLE_OCTETS: Final = 4 << 20
+GATHER_SECONDS: Final = 0.001
+"""Behind a burst that was large comes another: it is let grow for so long, where the queue has room for what comes in that time."""
 
 NOTHING_LEFT: Final = -1
 
@@ -78,9 +85,13 @@ async def serve_bursts(sock: socket.socket, drain: Drain, drops: KernelDrops, he
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drops.watch)
+            queue = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            took = 0
             while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
-                await hear()
-            left = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)  # the queue holds no more: a peer that never stops can't keep us
+                if took >= LARGE_OCTETS and queue >= AMPLE_OCTETS:
+                    await trio.sleep(GATHER_SECONDS)
+                took = await hear()
+            left = queue  # it holds no more: a peer that never stops can't keep us
             while left > 0 and (took := await hear()) != NOTHING_LEFT:
                 left -= max(took, 1)
             nursery.cancel_scope.cancel()

@@ -9,8 +9,10 @@ overflow in another order, a sender names a computer that it may not speak for),
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +20,14 @@ from kernel import NativeBatch
 from kernel import Normalizer as Kernel
 from normalizers.judgement import Judgement
 from normalizers.native_plan import encode_profile
+from normalizers.normalizer import ALIAS as KEY_OCTETS
 from normalizers.normalizer import Normalizer
 from normalizers.profiles import Profile
 from normalizers.settings import NormalizeSettings
 from normalizers.tally import MAX_REJECTS, MAX_TALLY, Tally
 from pipeline.index import Index, Run, join_runs
 from pipeline.model import Batch, Frames, Reject
+from pipeline.state.changes import PackedChanges
 from wire.layouts.layout import Reading
 
 NATIVE_TURN: Final = 512 << 10
@@ -35,7 +39,7 @@ Tables = Mapping[str, int]
 
 
 class NativeNormalizer(Normalizer):
-    """A Normalizer, the kernel first. `explain` and RADIUS are the reference engine's, and so is everything where messages are kept as `raw_data`.
+    """A Normalizer, the kernel first. `explain` is the reference engine's, and so is everything where messages are kept as `raw_data`.
 
     judged:  messages of all buffers.
     left:    those of them that the reference engine judged.
@@ -68,6 +72,39 @@ class NativeNormalizer(Normalizer):
         """As the reference engine does."""
         batch = self._run(frames, lambda message: self.judge_event(message, frames.origin, frames.trust), len(frames), events=True)
         return batch or super().normalize_events(frames)
+
+    def normalize_radius(self, frames: Frames, vendor: str = "") -> Batch:
+        """As the reference engine does."""
+        self.judged += len(frames)
+        origin, spans = frames.origin, frames.spans.tobytes()
+        native = self._kernel.normalize_radius(frames.buffer, spans, frames.aliases, origin.received_at_ms, origin.peer, vendor, frames.trust.labels)
+        if native is None or self.settings.raw_data:
+            self.left += len(frames)
+            return super().normalize_radius(frames, vendor)
+        self.left += len(native.unsure)
+        index = Index.parse(native.index)
+        batch = Batch(native.records, index, origin, len(frames), aliases=native.aliases, sessions=PackedChanges(native.changes, len(index)))
+        if native.unsure:
+            return self._with_left_packets(batch, native.unsure, frames, vendor)
+        return replace(batch, originals=tuple(frames.buffer[start:end] for start, end in frames.pairs())) if frames.keep else batch
+
+    def _with_left_packets(self, native: Batch, unsure: Sequence[tuple[int, int]], frames: Frames, vendor: str) -> Batch:
+        """The batch with what the reference engine makes of the packets that were left to it; it is told their places as aliases, and says which it kept."""
+        spans = array("I", chain.from_iterable(frames.spans[2 * place : 2 * place + 2] for place, _ in unsure))
+        places = b"".join(place.to_bytes(KEY_OCTETS) for place, _ in unsure)
+        left = super().normalize_radius(replace(frames, spans=spans, aliases=places, keep=False), vendor)
+        kept = {int.from_bytes(left.aliases[at : at + KEY_OCTETS]) for at in range(0, len(left.aliases), KEY_OCTETS)}
+        rejected = {place for place, _ in unsure} - kept
+        records = [place for place in range(len(frames)) if place not in rejected]
+        native_words, left_words = iter(native.sessions), iter(left.sessions)
+        bare = replace(native, aliases=b"", sessions=(), rejected=left.rejected, rejects=left.rejects)
+        batch = _merged(bare, replace(left, aliases=b"", sessions=()), [before for place, before in unsure if place in kept]) if kept else bare
+        return replace(
+            batch,
+            aliases=b"".join(frames.aliases[KEY_OCTETS * place : KEY_OCTETS * (place + 1)] for place in records),
+            originals=tuple(frames.buffer[slice(*frames.spans[2 * place : 2 * place + 2])] for place in records) if frames.keep else (),
+            sessions=tuple(next(left_words if place in kept else native_words) for place in records),
+        )
 
     def _run(self, frames: Frames, judge: Judge, max_rejects: int, *, events: bool) -> Batch | None:
         """The batch; None where the reference engine has to judge all of it."""

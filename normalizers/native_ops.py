@@ -11,34 +11,44 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from normalizers.engine import UNMAPPED
-from normalizers.plan import Choice, Fill, Json, Op, Row
+from normalizers.plan import Choice, Fill, Json, Op, Row, Where
 from normalizers.transforms import TRANSFORMS
 
 INTEGERS: Final = range(-(2**63), 2**63)
 
 SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("name", "domain"),
+    "before": ("",),
     "const": ("",),
     "copy": ("",),
+    "counter": ("",),
     "dn": ("ldap_person.ldap_dn", "ldap_person.ldap_cn", "domain"),
     "dn_group": ("name", "domain"),
     "enum": ("",),
+    "framed_address": ("",),
     "guid": ("",),
     "host": ("ip", "hostname"),
     "image_path": ("cmd_line", "service_file.path", "service_file.name", "service_file.type_id"),
+    "ip": ("",),
     "keywords": ("",),
     "logon_id": ("",),
     "name": ("",),
     "ntstatus": ("status_id", "status_code", "status_detail"),
+    "realm_account": ("name", "domain"),
+    "seconds_ms": ("",),
+    "sent_time": ("time", "metadata.original_time"),
     "sid": ("",),
+    "station": ("ip", "mac", "name"),
+    "terminate_cause": ("status_code", "status_detail", "session.expiration_reason"),
     "text": ("",),
+    "total": ("",),
     "unc": ("",),
     "user_type": ("",),
     "words": ("",),
 }
-"""What the transforms that have a native twin write below `to`, in the places that the twin gives it. Those of RADIUS have none."""
+"""What transforms write below `to`, in the places that their native twins give it."""
 
-INPUTS: Final[Mapping[str, int]] = {"const": 0, "user_type": 2}
+INPUTS: Final[Mapping[str, int]] = {"before": 2, "const": 0, "sent_time": 3, "user_type": 2}
 """How many inputs a transform needs, where it isn't one."""
 
 NATIVE_TESTS: Final = frozenset(("group_sid", "in", "not_in"))
@@ -120,10 +130,19 @@ def filled_paths(ops: Sequence[Op]) -> Iterator[str]:
         yield from fill.constants
 
 
-def constants_at(ops: Sequence[Op], path: str) -> Iterator[Json]:
-    """Every constant that may come to stand at a path."""
-    for fill in fills_of(ops):
-        yield from (value for filled, value in fill.constants.items() if filled == path)
-    for row in rows_of(ops):
-        if row.options.value is not None:
-            yield row.options.value
+def constants_at(ops: Sequence[Op], const: Mapping[str, Json], path: str) -> Iterator[Json]:
+    """Every constant of a plan, a fill or a row that may come to stand at a path, be it through other paths; none of those that may not."""
+    reached, waiting = {path}, [path]
+    while waiting:
+        path = waiting.pop()
+        if path in const:
+            yield const[path]
+        for fill in fills_of(ops):
+            yield from (value for filled, value in fill.constants.items() if filled == path)
+        for row in rows_of(ops):
+            if any(path in paths for _, paths in targets_of(row)):
+                if row.options.value is not None:
+                    yield row.options.value
+                sources = {source.name for source in row.inputs if source.where is Where.WRITTEN} - reached
+                reached |= sources
+                waiting += sources

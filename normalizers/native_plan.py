@@ -34,6 +34,7 @@ from normalizers.native_ops import (
     targets_of,
     written_paths,
 )
+from normalizers.native_radius import SESSION, encode_accounting
 from normalizers.native_record import encode_layout
 from normalizers.plan import Branch, Choice, Fill, Input, Json, Op, Plan, Plans, Row, Uid, Where
 from normalizers.profiles import Profile
@@ -59,6 +60,7 @@ def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Readi
             "keys": [tuple(key) for key in sorted(profile.keys)],
             "uid_namespace": plans.uid_namespace,
             "labels": settings.labels,
+            "radius": encode_accounting(plans),
             "plans": [{"key": tuple(plan.key), "plan": _encode_plan(plans, plan, settings)} for plan in plans.by_key.values()],
             "layouts": layout_tables(),
         }
@@ -106,7 +108,7 @@ class _Writer:
         self.number({*every, "unmapped"})
         ops = [self.op(op) for op in plan.ops]
         index = {"status_id": "status_id", "event_code": "metadata.event_code", "computer": "device.hostname", "address": "device.ip"}
-        needed = {*index.values(), *(path for path, _ in self.plans.observables), *(path for path, _, _ in captions)}
+        needed = {*index.values(), *SESSION.values(), *(path for path, _ in self.plans.observables), *(path for path, _, _ in captions)}
         self.read_as_number("time")
         uids = [self.uid(uid) for uid in plan.uids]
         demand(bool(uids) and plan.uids[-1].need is None)
@@ -128,6 +130,7 @@ class _Writer:
             "uids": uids,
             "time_debug": time_debug,
             "index": {name: self.paths.get(path) for name, path in index.items()},
+            "session": {name: self.paths.get(path) for name, path in SESSION.items()},
             "made": {path.rpartition(".")[2]: self.paths[path] for path in (*made, "unmapped")},
             "layout": encode_layout(self.paths, settled),
             "names": [{"name": name, "mapped": name in plan.mapped} for name in self.names],
@@ -219,8 +222,7 @@ class _Writer:
 
     def read_as_number(self, path: str) -> None:
         """In Python a boolean is a number too, in the kernel it is JSON."""
-        constants = (*constants_at(self.plan.ops, path), self.plan.const.get(path))
-        demand(not any(isinstance(value, bool) for value in constants))
+        demand(not any(isinstance(value, bool) for value in constants_at(self.plan.ops, self.plan.const, path)))
 
     def uid(self, uid: Uid) -> Part:
         parts: list[Part] = []

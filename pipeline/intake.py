@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 import trio
@@ -31,6 +32,8 @@ GROUP_OCTETS: Final = 4 << 20
 SUBMISSION_OCTETS: Final = 512  # what a submission takes besides its records, so that many small ones are bounded too
 MAX_LABELS: Final = 512
 CURSOR_LINGER_S: Final = 0.05
+GROUP_LINGER_S: Final = 0.004
+BUSY_S: Final = 0.02  # a commit so soon behind another waits for company too: a transaction costs as much as hundreds of records
 RETRY_S: Final = 1.0
 NOT_COMMITTED: Final = Committed()
 
@@ -135,13 +138,17 @@ class Intake:
         Raises:
             SpoolDamagedError: the spool can't go on.
         """
+        busy_until = -inf
         try:
             while True:
                 await self._spool.work.wait()
                 if not self._unsettled:
                     with trio.move_on_after(CURSOR_LINGER_S):  # a cursor alone waits a moment for company
                         await self._spool.work.wait()
+                elif not self._finishing and trio.current_time() < busy_until and sum(share.octets for share in self._shares.values()) < GROUP_OCTETS:
+                    await trio.sleep(GROUP_LINGER_S)
                 await self._commit(self._next_group())
+                busy_until = trio.current_time() + BUSY_S
                 if self._unsettled and not self._blocked:
                     self._spool.work.set()
         finally:

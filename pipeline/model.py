@@ -6,7 +6,7 @@ Zero-copy is a property of the batch, not of the message: one buffer plus spans.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -170,7 +170,7 @@ class Batch:
     rejects: tuple[Reject, ...] = ()
     aliases: bytes = b""
     originals: tuple[bytes, ...] = ()
-    sessions: tuple[SessionChange | None, ...] = ()
+    sessions: Sequence[SessionChange | None] = ()
 
     def __post_init__(self) -> None:
         """What is said of each record is said of every record, or a commit would give it to another one."""

@@ -1,7 +1,7 @@
 """RADIUS accounting over UDP (RFC 2866): wait until something is there, take all of it, keep it, answer it.
 
-A burst costs a system call per datagram each way and the rest per burst: the packets of one peer in it are normalized together, `reception.SLICE` at a time,
-and one task awaits their receipts and sends all their answers. No datagram has an await of its own.
+A burst costs a system call for hundreds of datagrams each way and the rest per burst: the requests of one peer in it are one Frames, verified, normalized and
+answered by the kernel, and one task awaits their receipts and sends all their answers. No datagram has an await of its own, and no request an object.
 
 While the spool takes nothing in, a burst waits for its share of the intake, nothing more is read, and the kernel drops what comes then; so nobody is answered.
 So many bursts may await their receipts at once; that, too, stops reading.
@@ -14,70 +14,58 @@ from typing import Final
 
 import trio
 
+from kernel import Burst
 from listeners.datagrams import NOTHING_LEFT, KernelDrops, serve_bursts
 from listeners.drain import Drain
-from listeners.radius.clients import Clients
-from listeners.radius.exchange import Accept, Answer, Drop, receive
-from listeners.radius.reception import Group, Handed, Reception
-from listeners.radius.reply_socket import ReplySocket, Way
+from listeners.radius.clients import Client, Clients
+from listeners.radius.exchange import SPAN, Answer, Drop, sort_datagrams
+from listeners.radius.reception import Handed, Reception, Requests
+from listeners.radius.reply_socket import ReplySocket
 from pipeline.model import Transport
 
-BURST_DATAGRAMS: Final = 256
-"""So many are taken before others get their turn: some 70 KB of them."""
+BURST_DATAGRAMS: Final = 512
+"""Some 140 KB of them."""
 
-BURSTS: Final = 64
+BURSTS: Final = 16
 """Of one socket that await their receipts."""
 
 
 @dataclass(slots=True)
-class Burst:
-    """What one drain of a socket took.
+class Sorted:
+    """What became of a burst.
 
-    groups:     per peer, what is kept and answered.
-    replies:    what is answered at once.
+    requests:   per peer, what is kept and answered.
+    questions:  per peer, requests that need nothing kept.
+    replies:    what is answered at once, and its way.
     drops:      what meets silence, one of them and how many.
-    datagrams:  taken.
-    octets:     of them.
     """
 
-    groups: dict[str, Group[Way]] = field(default_factory=dict)
-    replies: list[tuple[Answer, Way]] = field(default_factory=list)
+    requests: dict[str, Requests] = field(default_factory=dict)
+    questions: dict[str, tuple[Client, int]] = field(default_factory=dict)
+    replies: list[tuple[Answer, bytes]] = field(default_factory=list)
     drops: dict[tuple[str, Drop], tuple[bytes, int]] = field(default_factory=dict)
-    datagrams: int = 0
-    octets: int = 0
-
-    def take(self, datagram: bytes, way: Way, clients: Clients) -> None:
-        """Judge one datagram."""
-        self.datagrams += 1
-        self.octets += len(datagram)
-        peer, port = way[0][0], way[0][1]
-        verdict = receive(datagram, clients.at(peer))
-        if isinstance(verdict, Drop):
-            first, count = self.drops.get((peer, verdict), (datagram, 0))
-            self.drops[peer, verdict] = first, count + 1
-            return
-        group = self.groups.get(peer)
-        if group is None:
-            group = self.groups[peer] = Group(verdict.client)
-        if isinstance(verdict, Accept):
-            group.accepted.append(verdict)
-            group.sources.append(b"%b|%d|" % (peer.encode(), port))
-            group.ways.append(way)
-        else:
-            group.questions += 1
-            self.replies.append((verdict, way))
 
 
-def take_burst(sock: ReplySocket, clients: Clients) -> Burst:
-    """Take what is there, and no more than BURST_DATAGRAMS of it."""
-    burst = Burst()
-    for _ in range(BURST_DATAGRAMS):
-        try:
-            datagram, way = sock.receive()
-        except BlockingIOError:
-            break
-        burst.take(datagram, way, clients)
-    return burst
+def sort_burst(burst: Burst, clients: Clients) -> Sorted:
+    """Judge a burst."""
+    found, ports = Sorted(), burst.ports
+    sources = [b""] * len(ports)
+    for peer, spans, ways in burst.peers:
+        client = clients.at(peer)
+        judged = sort_datagrams(burst.buffer, spans, ways, client)
+        for datagram, way, verdict in judged.others:
+            if isinstance(verdict, Drop):
+                first, count = found.drops.get((peer, verdict), (datagram, 0))
+                found.drops[peer, verdict] = first, count + 1
+            else:
+                _, count = found.questions.get(peer, (verdict.client, 0))
+                found.questions[peer] = verdict.client, count + 1
+                found.replies.append((verdict, way))
+        if client is not None and judged.ways:
+            for way_number in {*memoryview(judged.ways).cast("I")}:
+                sources[way_number] = b"%b|%d|" % (peer.encode(), ports[way_number])
+            found.requests[peer] = Requests(client, burst.buffer, judged.spans, judged.ways, sources)
+    return found
 
 
 async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Reception, drain: Drain) -> None:
@@ -87,35 +75,35 @@ async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Re
     drops = KernelDrops(reception.name, sock, reception.metrics)
     room = trio.Semaphore(BURSTS)
 
-    async def send(response: bytes, way: Way) -> bool:
-        try:
-            await replying.send(response, way)
-        except OSError as error:
-            reception.peer_log.warning("answer not sent", peer=way[0][0], listener=reception.name, error=str(error))
-            return False
-        return True
+    def failed(error: OSError) -> None:
+        reception.peer_log.warning("answer not sent", peer="", listener=reception.name, error=str(error))
 
-    async def answer(burst: list[Handed[Way]]) -> None:
-        for handed in burst:
-            left = [await send(response, way) for response, way in await reception.answers(handed)]
-            reception.answered(handed.client, sum(left))
-            reception.unsent(handed.client, len(left) - sum(left))
+    async def answer(burst: Burst, taken: list[Handed]) -> None:
+        for handed in taken:
+            answers = await reception.answers(handed)
+            if answers is not None:
+                sent = await replying.send(burst, *answers, handed.kept.ways, failed)
+                reception.answered(handed.kept.client, sent)
+                reception.unsent(handed.kept.client, len(handed.kept) - sent)
         room.release()
 
     async def hear() -> int:
         await room.acquire()
-        burst = take_burst(replying, clients)
-        octets.inc(burst.octets)
+        burst = replying.receive(BURST_DATAGRAMS)
+        octets.inc(len(burst.buffer))
         drops.count()
-        for (peer, drop), (datagram, count) in burst.drops.items():
+        found = sort_burst(burst, clients)
+        for (peer, drop), (datagram, count) in found.drops.items():
             reception.drop(Transport.UDP, peer, drop, datagram, count)
-        for question, way in burst.replies:
+        for question, way in found.replies:
             response = reception.reply(question)
             if response is not None:
-                await send(response, way)
-        handed = [one for peer, group in burst.groups.items() for one in await reception.hand(Transport.UDP, peer, group)]
-        answering.start_soon(answer, handed)
-        return burst.octets if burst.datagrams else NOTHING_LEFT
+                await replying.send(burst, response, SPAN.pack(0, len(response)), way, failed)
+        for peer, (client, questions) in found.questions.items():
+            await reception.ask(Transport.UDP, peer, client, questions)
+        taken = [one for peer, requests in found.requests.items() for one in await reception.hand(Transport.UDP, peer, requests)]
+        answering.start_soon(answer, burst, taken)
+        return len(burst.buffer) if burst.datagrams else NOTHING_LEFT
 
     async with trio.open_nursery() as answering:
         await serve_bursts(sock, drain, drops, hear)

@@ -11,15 +11,21 @@ but its code and Length.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
+from kernel import verify_requests
 from listeners.radius.clients import Client
 from pipeline.errors import MessageError
 from wire.radius.authenticators import encode_response, verify_request
 from wire.radius.packet import Code
 
 UNKNOWN_CLIENT: Final = "unknown-client"
+WORD: Final = 4
+"""Octets of a number in columns."""
+
+SPAN: Final = struct.Struct("=II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +88,46 @@ def receive(datagram: bytes, client: Client | None) -> Accept | Answer | Drop:
         return Answer(client, encode_response(packet, client.secret))
     except MessageError as error:
         return Drop(error.rule, client, error.detail, error.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class SortedDatagrams:
+    """The datagrams of one peer, judged.
+
+    spans:   of the requests that have to be kept, without padding, as octets of array("I").
+    ways:    of those, likewise.
+    others:  of each other datagram its octets, its way, and what becomes of it.
+    """
+
+    spans: bytes
+    ways: bytes
+    others: tuple[tuple[bytes, bytes, Answer | Drop], ...] = ()
+
+
+def sort_datagrams(buffer: bytes, spans: bytes, ways: bytes, client: Client | None) -> SortedDatagrams:
+    """Judge the datagrams of one peer. The kernel tells what is surely a request of its client; the rest goes by `receive`.
+
+    Args:
+        buffer: where they lie.
+        spans: start and end of each in it, as octets of array("I").
+        ways: of each, likewise.
+        client: whose address it is.
+    """
+    if client is None:
+        verified, places = b"", list(range(len(ways) // WORD))
+    else:
+        verified, places = verify_requests(buffer, spans, client.secret, client.require_message_authenticator)
+    if not places:
+        return SortedDatagrams(verified, ways)
+    left = frozenset(places)
+    of = [ways[at : at + WORD] for at in range(0, len(ways), WORD)]
+    taken, others = [way for place, way in enumerate(of) if place not in left], list[tuple[bytes, bytes, Answer | Drop]]()
+    for place in places:
+        start, end = SPAN.unpack_from(spans, SPAN.size * place)
+        verdict = receive(buffer[start:end], client)
+        if isinstance(verdict, Accept):
+            verified += SPAN.pack(start, start + len(verdict.packet))
+            taken.append(of[place])
+        else:
+            others.append((buffer[start:end], of[place], verdict))
+    return SortedDatagrams(verified, b"".join(taken), tuple(others))

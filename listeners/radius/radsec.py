@@ -17,6 +17,7 @@ How a connection ended other than by its peer's orderly close is counted: `frami
 from __future__ import annotations
 
 import ssl
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -27,8 +28,8 @@ from listeners.accept import Arrival, Door
 from listeners.channel import TlsChannel
 from listeners.drain import DRAIN
 from listeners.radius.clients import Client, Clients
-from listeners.radius.exchange import UNKNOWN_CLIENT, Accept, Drop, receive
-from listeners.radius.reception import Group, Handed, Reception
+from listeners.radius.exchange import UNKNOWN_CLIENT, WORD, Accept, Drop, receive
+from listeners.radius.reception import Handed, Reception, Requests
 from listeners.tls import Certificates, names_of, shake_hands
 from pipeline.errors import FramingError, PeerError
 from wire.radius.packet import MAX_LENGTH, scan_packets
@@ -159,7 +160,7 @@ class Conversation:
         """Judge the packets that are whole by now, and have them answered; returns why the connection has to end."""
         self._count(len(data))
         buffer = self._rest + data
-        group, replies, ended = Group[None](self._client), list[bytes](), None
+        accepted, questions, replies, ended = array("I"), 0, list[bytes](), None
         spans, broken = _cut(buffer)
         for start, end in spans:
             verdict = receive(buffer[start:end], self._client)
@@ -169,15 +170,17 @@ class Conversation:
                     ended = "packet"
                     break
             elif isinstance(verdict, Accept):
-                group.accepted.append(verdict)
-                group.sources.append(self._source)
-                group.ways.append(None)
+                accepted.extend((start, end))
             else:
-                group.questions += 1
+                questions += 1
                 response = self._reception.reply(verdict)
                 replies += [response] if response is not None else []
         self._rest = b"" if broken or ended else buffer[spans[-1][1] if spans else 0 :]
-        handed = await self._reception.hand(self._arrival.transport, self._arrival.peer, group)
+        transport, peer = self._arrival.transport, self._arrival.peer
+        if questions:
+            await self._reception.ask(transport, peer, self._client, questions)
+        requests = Requests(self._client, buffer, accepted.tobytes(), bytes(WORD * (len(accepted) // 2)), (self._source,))
+        handed = await self._reception.hand(transport, peer, requests)
         answering.start_soon(self._answer, replies, handed)
         if broken is not None:
             self._reception.drop(
@@ -186,22 +189,22 @@ class Conversation:
             raise broken
         return ended
 
-    async def _answer(self, replies: list[bytes], burst: list[Handed[None]]) -> None:
+    async def _answer(self, replies: list[bytes], burst: list[Handed]) -> None:
         if replies:
-            await self._send(replies)
+            await self._send(b"".join(replies))
         for handed in burst:
-            answers = [response for response, _ in await self._reception.answers(handed)]
-            if await self._send(answers):
-                self._reception.answered(self._client, len(answers))
-            else:
-                self._reception.unsent(self._client, len(answers))
+            answers = await self._reception.answers(handed)
+            if answers is None:
+                continue
+            tell = self._reception.answered if await self._send(answers[0]) else self._reception.unsent
+            tell(self._client, len(handed.kept))
         self._room.release()
 
-    async def _send(self, responses: list[bytes]) -> bool:
+    async def _send(self, responses: bytes) -> bool:
         if not self._deaf:  # half an answer may be on its way by then
             try:
                 with trio.fail_after(ANSWER_SECONDS):
-                    await self._channel.send(b"".join(responses))
+                    await self._channel.send(responses)
             except (trio.TooSlowError, OSError) as error:
                 self._deaf = True
                 self._arrival.wait.end("stalled" if isinstance(error, trio.TooSlowError) else "reset")

@@ -1,6 +1,6 @@
 """From accepted requests to the intake, and from its receipts to answers: what both transports share.
 
-    burst ─▶ exchange ─▶ group per peer ─▶ normalize ─▶ intake ─▶ receipt ─▶ answers
+    burst ─▶ exchange ─▶ requests per peer ─▶ normalize ─▶ intake ─▶ receipt ─▶ answers
 
 A request is answered if and only if a record stands for it on stable storage: its own, or that of the request which it repeats (RFC 2866 section 4.1: a server
 that can't record must not answer). One that the normalizer rejects is kept for `tidegate explain --last`, and not answered.
@@ -9,28 +9,22 @@ that can't record must not answer). One that the normalizer rejects is kept for 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import accumulate, chain
-from typing import Final, Generic, Protocol, TypeVar
+from itertools import compress
+from typing import Protocol
 
+from kernel import Retransmissions, encode_responses
 from listeners.normalizing import KEY_OCTETS, join_batches, normalize_guarded
 from listeners.radius.clients import Client
-from listeners.radius.exchange import Accept, Answer, Drop
-from listeners.radius.retransmissions import Retransmissions
+from listeners.radius.exchange import WORD, Answer, Drop
 from pipeline.errors import SpoolError
 from pipeline.index import EMPTY
 from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Origin, Reject, Transport
 from pipeline.receipt import Receipt
-
-SLICE: Final = 32
-"""Requests that are normalized before other sockets get their turn."""
-
-Way = TypeVar("Way")
-"""How an answer gets back to who asked."""
 
 Normalize = Callable[[Frames, str], Batch]
 """Frames of whole verified packets, and their client's maker, to a batch: records with the aliases of their packets. Pure."""
@@ -52,35 +46,46 @@ async def committed(receipt: Receipt) -> bool:
     return True
 
 
-@dataclass(slots=True)
-class Group(Generic[Way]):
-    """What one peer sent in one burst.
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests that one client signed, in columns: octets of array("I") each, and no object per request.
 
-    client:     whom its address or its certificate makes it.
-    accepted:   requests to be kept and answered.
-    sources:    of each, what its retransmissions have alike.
-    ways:       of each, how its answer gets back.
-    questions:  requests that need nothing kept.
+    client:   whom its address or its certificate makes it.
+    buffer:   where they lie.
+    spans:    start and end of each in the buffer, without padding.
+    ways:     how the answer of each gets back: a number that means something to its transport.
+    sources:  by that number, what retransmissions have alike.
     """
 
     client: Client
-    accepted: list[Accept] = field(default_factory=list)
-    sources: list[bytes] = field(default_factory=list)
-    ways: list[Way] = field(default_factory=list)
-    questions: int = 0
+    buffer: bytes
+    spans: bytes
+    ways: bytes
+    sources: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.ways) // WORD
+
+    def part(self, start: int, stop: int) -> Requests:
+        """Those from number `start` up to `stop`."""
+        return replace(self, spans=self.spans[2 * WORD * start : 2 * WORD * stop], ways=self.ways[WORD * start : WORD * stop])
+
+    def chosen(self, chosen: Sequence[bool]) -> Requests:
+        """Those that are chosen."""
+        spans, ways = array("Q", self.spans), array("I", self.ways)
+        return replace(self, spans=array("Q", compress(spans, chosen)).tobytes(), ways=array("I", compress(ways, chosen)).tobytes())
 
 
 @dataclass(frozen=True, slots=True)
-class Handed(Generic[Way]):
+class Handed:
     """Requests that the intake has taken, as one batch.
 
     receipt:  of the batch.
-    kept:     those that a record stands for, and how their answers get back.
+    kept:     those that a record stands for.
     """
 
-    client: Client
     receipt: Receipt
-    kept: tuple[tuple[Accept, Way], ...]
+    kept: Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Reception:
     """What every socket of the listener shares.
 
     name:      the listener's.
+    turn:      so many requests are normalized before other sockets get their turn.
     remember:  keeps what was dropped for `tidegate explain --last`.
     keep:      whether packets are kept beside their records, for a relay.
     proof:     what an answer waits for.
@@ -96,6 +102,7 @@ class Reception:
     """
 
     name: str
+    turn: int
     normalize: Normalize
     intake: Intake
     remember: Callable[[Origin, Reject], None]
@@ -123,42 +130,44 @@ class Reception:
         self.metrics.radius_answered.labels(self.name, answer.client.name, "status").inc()
         return answer.response
 
-    async def hand(self, transport: Transport, peer: str, group: Group[Way]) -> list[Handed[Way]]:
-        """Hand on what one peer sent; returns when the intake has taken it, which is how a full spool makes us silent."""
-        origin = Origin(self.name, transport, peer, self.clock(), group.client.name)
-        if group.questions:
-            await self.intake.submit(Batch(b"", EMPTY, origin, group.questions, control=group.questions), keep_rejects=False)
-        return [await self._hand(origin, group, slice(at, at + SLICE)) for at in range(0, len(group.accepted), SLICE)]
+    async def ask(self, transport: Transport, peer: str, client: Client, questions: int) -> None:
+        """Account for requests that need nothing kept."""
+        batch = Batch(b"", EMPTY, Origin(self.name, transport, peer, self.clock(), client.name), questions, control=questions)
+        await self.intake.submit(batch, keep_rejects=False)
 
-    async def _hand(self, origin: Origin, group: Group[Way], part: slice) -> Handed[Way]:
-        client, now = group.client, origin.received_at_ns
-        accepted, sources, ways = group.accepted[part], group.sources[part], group.ways[part]
-        packets = [accept.packet for accept in accepted]
-        keys = [self.retransmissions.key(source, packet, now) for source, packet in zip(sources, packets, strict=True)]
-        frames = Frames(b"".join(packets), _spans(packets), origin, aliases=b"".join(keys), keep=self.keep)
+    async def hand(self, transport: Transport, peer: str, requests: Requests) -> list[Handed]:
+        """Hand on what one peer sent; returns when the intake has taken it, which is how a full spool makes us silent."""
+        origin = Origin(self.name, transport, peer, self.clock(), requests.client.name)
+        return [await self._hand(origin, requests.part(at, at + self.turn)) for at in range(0, len(requests), self.turn)]
+
+    async def _hand(self, origin: Origin, requests: Requests) -> Handed:
+        client, buffer, spans = requests.client, requests.buffer, requests.spans
+        keys = self.retransmissions.keys(buffer, spans, requests.sources, requests.ways, origin.received_at_ns)
+        frames = Frames(buffer, array("I", spans), origin, aliases=keys, keep=self.keep)
         batch = join_batches(normalize_guarded(partial(_normalize, self.normalize, client.vendor), frames, self.peer_log))
         if batch.rejected:
             facts = {"listener": self.name, "transport": origin.transport, "client": client.name, "rules": batch.rejected}
             self.peer_log.warning("messages rejected", peer=origin.peer, **facts)
             self._unanswered(client, "rejected", sum(batch.rejected.values()))
         receipt = await self.intake.submit(batch, keep_rejects=True)
+        if batch.aliases == keys:
+            return Handed(receipt, requests)
         recorded = {batch.aliases[at : at + KEY_OCTETS] for at in range(0, len(batch.aliases), KEY_OCTETS)}
-        kept = ((accept, way) for key, accept, way in zip(keys, accepted, ways, strict=True) if key in recorded)
-        return Handed(client, receipt, tuple(kept))
+        return Handed(receipt, requests.chosen([keys[at : at + KEY_OCTETS] in recorded for at in range(0, len(keys), KEY_OCTETS)]))
 
-    async def answers(self, handed: Handed[Way]) -> Iterator[tuple[bytes, Way]]:
-        """The answers to what the intake took, once they may leave; none where it isn't kept."""
-        client, count = handed.client, len(handed.kept)
+    async def answers(self, handed: Handed) -> tuple[bytes, bytes] | None:
+        """The answers to what the intake took, once they may leave, and their spans; None where they may not."""
+        kept, client = handed.kept, handed.kept.client
         try:
             proven = await self.proof(handed.receipt)
         except SpoolError as error:
-            self.peer_log.warning("requests not answered", peer=client.name, listener=self.name, error=str(error), count=count)
-            self._unanswered(client, "spool", count)
-            return iter(())
+            self.peer_log.warning("requests not answered", peer=client.name, listener=self.name, error=str(error), count=len(kept))
+            self._unanswered(client, "spool", len(kept))
+            return None
         if not proven:
-            self._unanswered(client, "relay", count)
-            return iter(())
-        return ((accept.answer(), way) for accept, way in handed.kept)
+            self._unanswered(client, "relay", len(kept))
+            return None
+        return encode_responses(kept.buffer, kept.spans, client.secret)
 
     def answered(self, client: Client, count: int) -> None:
         """Count answers that left."""
@@ -174,8 +183,3 @@ class Reception:
 
 def _normalize(normalize: Normalize, vendor: str, frames: Frames) -> Batch:
     return normalize(frames, vendor)
-
-
-def _spans(packets: list[bytes]) -> array[int]:
-    ends = list(accumulate(map(len, packets)))
-    return array("I", chain.from_iterable(zip([0, *ends], ends, strict=False)))

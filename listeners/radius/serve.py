@@ -34,6 +34,9 @@ from pipeline.settings import SocketAddress
 
 NAME: Final = "listeners.radius"
 
+TURN: Final = 32
+"""A hundredth of a second's work of the reference engine."""
+
 
 async def serve_radius(
     settings: RadiusSettings,
@@ -45,6 +48,7 @@ async def serve_radius(
     takes_in: Callable[[], bool],
     clock: Callable[[], int],
     log: Log,
+    turn: int = TURN,
     keep: bool = False,
     proof: Proof = committed,
     stop: trio.Event | None = None,
@@ -64,6 +68,7 @@ async def serve_radius(
         takes_in: whether the spool takes records in.
         clock: nanoseconds since the Unix epoch.
         log: for what the listener does and what its peers do.
+        turn: so many requests are normalized before other sockets get their turn.
         keep: whether packets are kept beside their records, for a relay.
         proof: what an answer waits for.
         stop: set it for a drain.
@@ -75,6 +80,7 @@ async def serve_radius(
     peer_log, drain, clients = PeerLog(log, trio.current_time), Drain(), Clients(settings.clients)
     reception = Reception(
         name=NAME,
+        turn=turn,
         normalize=normalize,
         intake=intake,
         remember=remember,

@@ -1,7 +1,7 @@
 """Syslog over UDP (RFC 5426): wait until something is there, then take all of it; one datagram is one message.
 
 A burst is one buffer. The datagrams of one peer in it are one Frames, however they interleave with others': spans need no neighbours. So a
-firehose costs a system call per datagram and the rest per burst, and no datagram has an await of its own.
+firehose costs a system call for many datagrams and the rest per burst, and no datagram has an await of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from kernel import Receiver
 from listeners.admission import AllowList
 from listeners.datagrams import LARGEST_DATAGRAM, NOTHING_LEFT, KernelDrops, serve_bursts
 from listeners.drain import Drain
@@ -23,6 +24,11 @@ from pipeline.model import Origin, Reject, Transport
 
 BURST_OCTETS: Final = 512 << 10
 BURST_DATAGRAMS: Final = 2048
+AT_ONCE: Final = 64
+"""Datagrams that one system call takes, into 4 MiB of which it touches what they need."""
+
+WORD: Final = 4
+"""Octets of a number in columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +71,22 @@ class DatagramSocket:
         self._sock: Final = sock
         self._max_message: Final = max_message
         self._allows: Final = allow_list.allows
-        self._view: Final = memoryview(bytearray(BURST_OCTETS + LARGEST_DATAGRAM))
+        self._receiver: Final = Receiver(LARGEST_DATAGRAM, AT_ONCE, False)
 
     def burst(self) -> Burst:
-        """Take what is there: at most half a MiB, and 2,048 datagrams, so that others get their turn."""
-        receive, view, allows = self._sock.recvfrom_into, self._view, self._allows
-        spans: dict[str, array[int]] = {}
-        refused: dict[str, int] = {}
-        at = octets = 0
-        for _ in range(BURST_DATAGRAMS):
-            try:
-                size, (peer, *_) = receive(view[at:])
-            except BlockingIOError:
-                break
-            octets += size
-            if not allows(peer):
-                refused[peer] = refused.get(peer, 0) + 1
-                continue
-            found = spans.get(peer)
-            if found is None:
-                found = spans[peer] = array("I")
-            found.append(at)
-            at += size
-            found.append(at)
-            if at > BURST_OCTETS:
-                break
-        buffer = bytes(view[:at])
-        return Burst({peer: self._cut(buffer, found) for peer, found in spans.items()}, octets, refused)
+        """Take what is there: at most half a MiB and what one system call takes beyond it, and 2,048 datagrams, so that others get their turn.
+
+        Raises:
+            OSError: it can't be told.
+        """
+        taken = self._receiver.receive(self._sock.fileno(), BURST_DATAGRAMS, BURST_OCTETS)
+        cuts, refused = dict[str, Cut](), dict[str, int]()
+        for peer, spans, ways in taken.peers:
+            if self._allows(peer):
+                cuts[peer] = self._cut(taken.buffer, array("I", spans))
+            else:
+                refused[peer] = len(ways) // WORD
+        return Burst(cuts, len(taken.buffer), refused)
 
     def _cut(self, buffer: bytes, spans: array[int]) -> Cut:
         limit = self._max_message

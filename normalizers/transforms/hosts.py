@@ -51,7 +51,7 @@ def unc(values: Values, _options: Options) -> Written | None:
 def plain_address(text: str) -> Written | None:
     """An address as OCSF takes one, up to 40 characters; the unspecified address (RFC 4291 section 2.5.2) is nobody's."""
     address = _parse_address(text) if len(text) <= MAX_OCSF_ADDRESS else None
-    return None if address is None or address.is_unspecified else {"": text}
+    return None if address is None or not int(address) else {"": text}
 
 
 def ip(values: Values, _options: Options) -> Written | None:

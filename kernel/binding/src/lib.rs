@@ -1,17 +1,36 @@
 //! Tidegate's kernel as the Python module `kernel._native`: arguments in, errors out, the GIL released in between.
 
+mod datagrams;
 mod key_set;
 mod normalizer;
+mod radius;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+/// Numbers as octets for `array("I").frombytes`.
+fn native_u32<'py>(py: Python<'py>, values: &[u32]) -> Bound<'py, PyBytes> {
+    let octets: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+    PyBytes::new(py, &octets)
+}
+
+/// The numbers of `array("I").tobytes()`.
+fn parse_u32(octets: &[u8]) -> Vec<u32> {
+    octets.chunks_exact(4).filter_map(|four| four.try_into().ok()).map(u32::from_ne_bytes).collect()
+}
 
 /// The native kernel. What each function means is written in its readable twin.
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::key_set::KeySet;
+    use super::datagrams::{Burst, Receiver};
     #[pymodule_export]
-    use super::normalizer::{NativeBatch, Normalizer};
+    use super::key_set::KeySet;
+    use super::native_u32;
+    #[pymodule_export]
+    use super::normalizer::{NativeAccounting, NativeBatch, Normalizer};
+    #[pymodule_export]
+    use super::radius::{Retransmissions, encode_responses, verify_requests};
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
@@ -119,11 +138,5 @@ mod _native {
 
     fn value_error(error: &compression::Error) -> PyErr {
         PyValueError::new_err(error.to_string())
-    }
-
-    /// Spans as octets for `array("I").frombytes`.
-    fn native_u32<'py>(py: Python<'py>, values: &[u32]) -> Bound<'py, PyBytes> {
-        let octets: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        PyBytes::new(py, &octets)
     }
 }

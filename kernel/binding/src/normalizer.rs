@@ -4,12 +4,25 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use tidegate_core::normalize::{Call, MAX_COMPUTERS, Normalized, Normalizer as Core};
+use tidegate_core::radius::Call as RadiusCall;
 use tidegate_core::tally::Tally;
+
+use crate::parse_u32;
 
 /// A loaded profile.
 #[pyclass(frozen, module = "kernel._native")]
 pub struct Normalizer {
     core: Core,
+}
+
+/// What became of a buffer of accounting packets.
+#[pyclass(frozen, get_all, module = "kernel._native")]
+pub struct NativeAccounting {
+    records: Py<PyBytes>,
+    index: Py<PyBytes>,
+    aliases: Py<PyBytes>,
+    changes: Py<PyBytes>,
+    unsure: Vec<(u32, u32)>,
 }
 
 /// What became of a buffer.
@@ -49,14 +62,42 @@ impl Normalizer {
         events: bool,
         max_rejects: usize,
     ) -> PyResult<NativeBatch> {
-        let spans: Vec<u32> =
-            spans.chunks_exact(4).filter_map(|four| four.try_into().ok()).map(u32::from_ne_bytes).collect();
+        let spans = parse_u32(spans);
         let call = Call { arrival_ms, labels: &labels, events, max_rejects };
         let (index, done) = py.detach(|| {
             let mut done = self.core.normalize(buffer, &spans, &call);
             (std::mem::take(&mut done.index).encode(), done)
         });
         NativeBatch::new(py, &index, done)
+    }
+
+    /// Judge the verified accounting packets of a buffer.
+    #[pyo3(signature = (buffer, spans, aliases, arrival_ms, peer, vendor, labels, /))]
+    #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)] // as Python hands them over
+    fn normalize_radius(
+        &self,
+        py: Python<'_>,
+        buffer: &[u8],
+        spans: &[u8],
+        aliases: &[u8],
+        arrival_ms: i64,
+        peer: &str,
+        vendor: &str,
+        labels: Vec<String>,
+    ) -> Option<NativeAccounting> {
+        let spans = parse_u32(spans);
+        let call = RadiusCall { peer, arrival_ms, vendor, labels: &labels, aliases };
+        let (index, done) = py.detach(|| {
+            let mut done = self.core.normalize_radius(buffer, &spans, &call)?;
+            Some((std::mem::take(&mut done.index).encode(), done))
+        })?;
+        Some(NativeAccounting {
+            records: PyBytes::new(py, &done.records).unbind(),
+            index: PyBytes::new(py, &index).unbind(),
+            aliases: PyBytes::new(py, &done.aliases).unbind(),
+            changes: PyBytes::new(py, &done.changes).unbind(),
+            unsure: done.unsure.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
+        })
     }
 }
 

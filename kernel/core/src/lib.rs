@@ -20,6 +20,7 @@ pub mod normalize;
 pub mod octets;
 pub mod plan;
 pub mod profile;
+pub mod radius;
 pub mod record_ids;
 pub mod sldc;
 pub mod soap_encoding;

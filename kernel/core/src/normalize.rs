@@ -8,6 +8,7 @@ use crate::json_out::write_text;
 use crate::judge::{Context, judge, judge_event};
 use crate::judged::Judged;
 use crate::plan::{Mapped, Plans, Run, load, map_event, write_record};
+use crate::radius::{self, Accounting};
 use crate::source::{Source, Text, octets_of};
 use crate::tally::Tally;
 
@@ -24,6 +25,7 @@ pub const MAX_COMPUTERS: usize = 16;
 pub struct Normalizer {
     context: Context,
     plans: Plans,
+    accounting: Option<Accounting>,
 }
 
 /// What all messages of one call have alike.
@@ -86,7 +88,7 @@ impl Normalizer {
     ///
     /// It isn't that.
     pub fn load(document: &[u8]) -> Result<Self, LoadError> {
-        load(document).map(|(context, plans)| Self { context, plans })
+        load(document).map(|(context, plans, accounting)| Self { context, plans, accounting })
     }
 
     /// Judge the messages of a buffer, whose spans are start, end, start, end ...
@@ -107,6 +109,17 @@ impl Normalizer {
             }
         }
         done
+    }
+
+    /// Judge the verified accounting packets of a buffer; None where the profile has no plan for them.
+    #[must_use]
+    pub fn normalize_radius(
+        &self,
+        buffer: &[u8],
+        spans: &[u32],
+        call: &radius::Call<'_>,
+    ) -> Option<radius::Normalized> {
+        Some(self.accounting.as_ref()?.normalize(&self.plans, buffer, spans, call))
     }
 
     /// Judge one message; false where it is left to the reference engine, and nothing of it is in `done`.

@@ -106,6 +106,12 @@ pub struct Envelope {
     pub user_domain: Text,
     /// `metadata.log_format`, the layout's.
     pub log_format: Text,
+    /// Of RADIUS accounting: the address it came from, and its maker as configured.
+    pub peer: Text,
+    pub vendor: Text,
+    /// Of RADIUS accounting: Acct-Status-Type, and the time of arrival in milliseconds.
+    pub status_type: Option<i64>,
+    pub arrival_ms: Option<i64>,
 }
 
 /// One event, ready to be mapped, and the memory that is reused for the next.

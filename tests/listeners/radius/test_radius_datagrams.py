@@ -6,7 +6,7 @@ import pytest
 import trio
 from support.radius_listening import LISTENER, SECRET, heard, keep_packets, nas, radius_listening, radius_settings, request, silent
 
-from listeners.radius.reception import SLICE
+from listeners.radius.serve import TURN
 from pipeline.errors import SpoolError
 from pipeline.model import Batch, Frames, Transport
 from wire.radius.attributes import Attribute
@@ -98,7 +98,7 @@ async def test_a_burst_is_handed_on_peer_by_peer() -> None:
                 assert {(await heard(client))[1] for _ in range(100)} == set(range(100))
         batches = [(batch.origin.peer, batch.received) for batch in listener.intake.batches]
         of = {peer: [received for found, received in batches if found == peer] for peer in ("127.0.0.3", "127.0.0.1", "127.0.0.2")}
-        assert of == {"127.0.0.3": [1], "127.0.0.1": [SLICE, SLICE, SLICE, 4], "127.0.0.2": [SLICE, SLICE, SLICE, 4]}
+        assert of == {"127.0.0.3": [1], "127.0.0.1": [TURN, TURN, TURN, 4], "127.0.0.2": [TURN, TURN, TURN, 4]}
 
 
 async def test_a_full_spool_makes_it_silent_and_what_waits_is_answered_afterwards() -> None:

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::layouts::Tables;
+use crate::radius::AccountingPart;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Document {
@@ -16,6 +17,7 @@ pub(super) struct Document {
     pub labels: Vec<String>,
     pub plans: Vec<KeyedPlan>,
     pub layouts: Tables,
+    pub radius: Option<AccountingPart>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,6 +40,7 @@ pub(super) struct PlanPart {
     pub uids: Vec<UidPart>,
     pub time_debug: u8,
     pub index: IndexPart,
+    pub session: SessionPart,
     pub made: MadePart,
     pub layout: Vec<LayoutPart>,
     pub names: Vec<NamePart>,
@@ -161,6 +164,18 @@ pub(super) struct IndexPart {
     pub event_code: Option<u8>,
     pub computer: Option<u8>,
     pub address: Option<u8>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SessionPart {
+    pub nas: Option<u8>,
+    pub nas_name: Option<u8>,
+    pub id: Option<u8>,
+    pub user: Option<u8>,
+    pub domain: Option<u8>,
+    pub address: Option<u8>,
+    pub client: Option<u8>,
+    pub started: Option<u8>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@ use super::document::{
 };
 use super::names::Names;
 use super::read::Slot;
+use super::session;
 use super::{
     Activity, Branch, Caption, Copy, Fill, IndexLeaves, Input, Leaves, MAX_INPUTS, MAX_LEAVES, MAX_OUTPUTS, Made,
     Observable, Op, Options, Piece, Plan, Plans, Row, Spelling, Step, Target, Uid, Value,
@@ -13,6 +14,7 @@ use super::{
 use crate::json_out::write_text;
 use crate::judge::Context;
 use crate::profile::{EventKey, Profile};
+use crate::radius::Accounting;
 use crate::source::{MAX_OCTETS, Text};
 use crate::transforms::{test, transform};
 use crate::uid::parse_uuid;
@@ -42,7 +44,7 @@ fn demand(holds: bool, what: &str) -> Loaded<()> {
 /// # Errors
 ///
 /// It isn't JSON of that form, or it names what this kernel doesn't have.
-pub fn load(document: &[u8]) -> Loaded<(Context, Plans)> {
+pub fn load(document: &[u8]) -> Loaded<(Context, Plans, Option<Accounting>)> {
     let document: Document = serde_json::from_slice(document).map_err(|error| LoadError(error.to_string()))?;
     let namespace = parse_uuid(&document.uid_namespace).ok_or_else(|| LoadError("uid_namespace".into()))?;
     let mut labels = Vec::new();
@@ -64,7 +66,9 @@ pub fn load(document: &[u8]) -> Loaded<(Context, Plans)> {
         zone_offset_minutes: document.zone_offset_minutes,
         layouts: document.layouts,
     };
-    Ok((context, Plans { constants: pool.constants, namespace, labels, by_number: plans }))
+    let accounting = document.radius.map(|part| Accounting::new(part).ok_or_else(|| LoadError("dictionary".into())));
+    let plans = Plans { constants: pool.constants, namespace, labels, by_number: plans };
+    Ok((context, plans, accounting.transpose()?))
 }
 
 fn event_key([channel, provider, event_id]: [String; 3]) -> EventKey {
@@ -116,6 +120,16 @@ impl Pool {
             computer: part.index.computer.map(checked_leaf).transpose()?,
             address: part.index.address.map(checked_leaf).transpose()?,
         };
+        let session = session::Leaves {
+            nas: part.session.nas.map(checked_leaf).transpose()?,
+            nas_name: part.session.nas_name.map(checked_leaf).transpose()?,
+            id: part.session.id.map(checked_leaf).transpose()?,
+            user: part.session.user.map(checked_leaf).transpose()?,
+            domain: part.session.domain.map(checked_leaf).transpose()?,
+            address: part.session.address.map(checked_leaf).transpose()?,
+            client: part.session.client.map(checked_leaf).transpose()?,
+            started: part.session.started.map(checked_leaf).transpose()?,
+        };
         let activities = part.activities.iter().map(|activity| {
             let (constants, defaults) = (self.values(&activity.constants)?, self.values(&activity.defaults)?);
             Ok(Activity { number: activity.activity, constants, defaults })
@@ -148,6 +162,7 @@ impl Pool {
             made,
             time_debug: part.time_debug,
             index,
+            session,
             layout,
             debugs: part.debugs.iter().map(|debug| self.text(debug)).collect(),
         })

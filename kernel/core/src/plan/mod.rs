@@ -8,11 +8,13 @@ mod payload_digest;
 mod read;
 mod record;
 mod run;
+mod session;
 mod uid_name;
 
 pub use load::{LoadError, load};
 pub use record::write_record;
 pub use run::{Mapped, Run, map_event};
+pub use session::{SessionTexts, session_of};
 
 use crate::source::Text;
 use crate::transforms::{Test, Transform};
@@ -125,6 +127,7 @@ pub struct Plan {
     made: Made,
     time_debug: u8,
     index: IndexLeaves,
+    session: session::Leaves,
     layout: Vec<Step>,
     debugs: Vec<Text>,
 }

@@ -24,6 +24,10 @@ pub(super) enum Slot {
     UserName,
     UserDomain,
     LogFormat,
+    Peer,
+    Vendor,
+    StatusType,
+    ArrivalMs,
 }
 
 impl Slot {
@@ -47,6 +51,10 @@ impl Slot {
             "UserName" => Self::UserName,
             "UserDomain" => Self::UserDomain,
             "LogFormat" => Self::LogFormat,
+            "Peer" => Self::Peer,
+            "Vendor" => Self::Vendor,
+            "StatusType" => Self::StatusType,
+            "ArrivalMs" => Self::ArrivalMs,
             _ => return None,
         })
     }
@@ -54,7 +62,7 @@ impl Slot {
     /// The text of a slot that is one.
     fn text(self, envelope: &Envelope) -> Text {
         match self {
-            Self::TimeMs | Self::TimeOffset | Self::TimeExact => Text::EMPTY,
+            Self::TimeMs | Self::TimeOffset | Self::TimeExact | Self::StatusType | Self::ArrivalMs => Text::EMPTY,
             Self::TimeText => envelope.time_text,
             Self::EventId => envelope.event_id,
             Self::Channel => envelope.channel,
@@ -69,6 +77,8 @@ impl Slot {
             Self::UserName => envelope.user_name,
             Self::UserDomain => envelope.user_domain,
             Self::LogFormat => envelope.log_format,
+            Self::Peer => envelope.peer,
+            Self::Vendor => envelope.vendor,
         }
     }
 
@@ -79,6 +89,8 @@ impl Slot {
             Self::TimeMs => {
                 time.map(|time| Value::Int(time.seconds.saturating_mul(1000) + i64::from(time.nanos / 1_000_000)))
             }
+            Self::StatusType => source.envelope.status_type.map(Value::Int),
+            Self::ArrivalMs => source.envelope.arrival_ms.map(Value::Int),
             Self::TimeOffset => time?.offset_minutes.map(|minutes| Value::Int(i64::from(minutes))),
             Self::TimeExact => {
                 let exact = exact(time?);

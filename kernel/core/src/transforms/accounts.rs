@@ -20,13 +20,18 @@ const GROUP_SIDS: [&[u8]; 7] = [b"S-1-1-0", b"S-1-2-0", b"S-1-5-2", b"S-1-5-4", 
 pub(super) fn account(texts: &mut Texts<'_>, values: &[Option<Value>], _: &Options, out: &mut Outputs) -> bool {
     let whole = texts.printed_or_empty(values.first().copied().flatten());
     let explicit = texts.printed_or_empty(values.get(1).copied().flatten());
-    let (short, domain) = match memchr::memchr(b'\\', texts.get(whole)) {
-        Some(at) if at > 0 && at + 1 < whole.len() => (whole.part(at + 1, whole.len()), whole.part(0, at)),
-        _ => (whole, Text::EMPTY),
-    };
+    let (short, domain) = split_account(texts.get(whole), whole);
     out[0] = unless_empty(short);
     out[1] = unless_empty(if explicit.is_empty() { domain } else { explicit });
     true
+}
+
+/// (name, domain) of `DOMAIN\name`.
+fn split_account(octets: &[u8], whole: Text) -> (Text, Text) {
+    match memchr::memchr(b'\\', octets) {
+        Some(at) if at > 0 && at + 1 < whole.len() => (whole.part(at + 1, whole.len()), whole.part(0, at)),
+        _ => (whole, Text::EMPTY),
+    }
 }
 
 pub(super) fn sid(texts: &mut Texts<'_>, values: &[Option<Value>], _: &Options, out: &mut Outputs) -> bool {
@@ -135,4 +140,38 @@ fn behind<'a>(sid: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 
 fn is_two_digits(text: &[u8]) -> bool {
     text.len() == 2 && text.iter().all(u8::is_ascii_digit)
+}
+
+/// As `account`, but `name@realm` is split at its last `@`.
+pub(super) fn realm_account(texts: &mut Texts<'_>, values: &[Option<Value>], _: &Options, out: &mut Outputs) -> bool {
+    let Some(whole) = values.first().copied().flatten() else { return false };
+    let whole = texts.printed(Some(whole));
+    let explicit = match values.get(1).copied().flatten() {
+        Some(value) => {
+            let domain = texts.printed(Some(value));
+            without_ident(texts, domain, whole)
+        }
+        None => Text::EMPTY,
+    };
+    let octets = texts.get(whole);
+    let (name, domain) = match memchr::memrchr(b'@', octets) {
+        Some(at) if at > 0 && at + 1 < octets.len() && !octets[..at].contains(&b'\\') => {
+            (whole.part(0, at), whole.part(at + 1, whole.len()))
+        }
+        _ => split_account(octets, whole),
+    };
+    out[0] = unless_empty(name);
+    out[1] = unless_empty(if explicit.is_empty() { domain } else { explicit });
+    true
+}
+
+/// MS-CHAP-Domain without the octet that it may start with.
+fn without_ident(texts: &Texts<'_>, domain: Text, name: Text) -> Text {
+    let octets = texts.get(domain);
+    let Some(&first) = octets.first() else { return domain };
+    let begun = octets[1..].iter().take_while(|&&octet| octet & 0xc0 == 0x80).count() + 1;
+    let rest = domain.part(begun, domain.len());
+    let of_name = texts.get(name).strip_prefix(texts.get(rest)).is_some_and(|behind| behind.first() == Some(&b'\\'));
+    let starts = first < b' ' || first == 0x7f || octets.starts_with("\u{fffd}".as_bytes());
+    if starts || of_name { rest } else { domain }
 }

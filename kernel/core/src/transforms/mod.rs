@@ -3,6 +3,7 @@
 //! A transform reads values and writes into the places of its outputs, whose order `SUFFIXES` in `normalizers/native_ops.py`
 //! gives; false refuses the values, so that the next transform may try. All of them are ASCII by definition.
 
+mod accounting;
 mod accounts;
 mod codes;
 mod distinguished_names;
@@ -38,20 +39,30 @@ pub type Test = fn(&Texts<'_>, Text, &[Box<[u8]>]) -> bool;
 pub fn transform(name: &str) -> Option<Transform> {
     Some(match name {
         "account" => accounts::account,
+        "before" => accounting::before,
         "const" => texts::constant,
         "copy" => texts::copy,
+        "counter" => accounting::counter,
         "dn" => distinguished_names::dn,
         "dn_group" => distinguished_names::dn_group,
         "enum" => texts::enumerated,
+        "framed_address" => accounting::framed_address,
         "guid" => texts::guid,
         "host" => hosts::host,
         "image_path" => services::image_path,
+        "ip" => hosts::ip,
         "keywords" => codes::keywords,
         "logon_id" => accounts::logon_id,
         "name" => texts::name,
         "ntstatus" => codes::ntstatus,
+        "realm_account" => accounts::realm_account,
+        "seconds_ms" => accounting::seconds_ms,
+        "sent_time" => accounting::sent_time,
         "sid" => accounts::sid,
+        "station" => hosts::station,
+        "terminate_cause" => accounting::terminate_cause,
         "text" => texts::text,
+        "total" => accounting::total,
         "unc" => hosts::unc,
         "user_type" => accounts::user_type,
         "words" => texts::words,
