@@ -11,14 +11,17 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from forwarders.file_settings import FileSettings
+from forwarders.http.elastic_settings import ElasticSettings
 from forwarders.http.hec_settings import HecSettings
 from forwarders.http.ndjson_settings import NdjsonSettings
+from forwarders.http.sentinel_settings import SentinelSettings
 from forwarders.sensor_settings import RelaySettings, SensorLayout, SensorSettings
 from forwarders.stdout_settings import StdoutSettings
 from forwarders.syslog_settings import SyslogSettings
 
 KINDS: Final = ("file", "stdout", "sensor", "syslog", "http")
-PROFILES: Final = ("ndjson", "splunk-hec")
+PROFILES: Final = ("ndjson", "splunk-hec", "sentinel", "elastic", "opensearch")
+ELASTIC: Final = "elastic"
 RADIUS: Final = "radius"
 LAYOUTS: Final = (*map(str, SensorLayout), RADIUS)
 
@@ -50,7 +53,7 @@ def _tag(value: object) -> str:
         return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
 
     if said("kind") == "http":
-        return str(said("profile"))
+        return ELASTIC if said("profile") == "opensearch" else str(said("profile"))
     return RADIUS if (said("kind"), said("layout")) == ("sensor", RADIUS) else str(said("kind"))
 
 
@@ -62,7 +65,9 @@ ForwarderSettings = Annotated[
         | Annotated[RelaySettings, Tag(RADIUS)]
         | Annotated[SyslogSettings, Tag("syslog")]
         | Annotated[NdjsonSettings, Tag("ndjson")]
-        | Annotated[HecSettings, Tag("splunk-hec")],
+        | Annotated[HecSettings, Tag("splunk-hec")]
+        | Annotated[SentinelSettings, Tag("sentinel")]
+        | Annotated[ElasticSettings, Tag(ELASTIC)],
         Discriminator(_tag),
     ],
     BeforeValidator(check_kind),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import time
@@ -14,10 +15,14 @@ from forwarders.common_settings import CommonSettings
 from forwarders.destination import Destination
 from forwarders.file import FileDestination
 from forwarders.file_settings import FileSettings
+from forwarders.http.elastic import ElasticDestination
+from forwarders.http.elastic_settings import ElasticSettings
 from forwarders.http.hec import HecDestination
 from forwarders.http.hec_settings import HecSettings
 from forwarders.http.ndjson import NdjsonDestination
 from forwarders.http.ndjson_settings import NdjsonSettings
+from forwarders.http.sentinel import make_sentinel
+from forwarders.http.sentinel_settings import SentinelSettings
 from forwarders.relay import Relay
 from forwarders.sensor import Sensor
 from forwarders.sensor_settings import RelaySettings, SensorSettings
@@ -45,6 +50,8 @@ DESTINATIONS: Final[Mapping[type[CommonSettings], Callable[[Any, Surroundings], 
     SyslogSettings: lambda settings, around: Syslog(settings, around.metrics),
     NdjsonSettings: lambda settings, _: NdjsonDestination(settings, clock=time.time),
     HecSettings: lambda settings, _: HecDestination(settings, clock=time.time, new_channel=uuid.uuid4),
+    ElasticSettings: lambda settings, _: ElasticDestination(settings, clock=time.time),
+    SentinelSettings: lambda settings, _: make_sentinel(settings, clock=time.time, environ=os.environ, new_id=uuid.uuid4),
 }
 
 

@@ -74,7 +74,8 @@ class Client:
     ) -> None:
         self._tls, self._proxy, self._timeout, self._clock = tls, proxy, timeout, clock
         known = (*secrets, proxy.password if proxy else None)
-        self._secrets: Final = [secret.get_secret_value().decode("utf-8", "replace") for secret in known if secret is not None]
+        self._secrets: Final = {secret.get_secret_value().decode("utf-8", "replace") for secret in known if secret is not None}
+        self._token = ""
         self._client: httpx2.AsyncClient | None = None
 
     @classmethod
@@ -161,9 +162,13 @@ class Client:
             await client.aclose()
         await trio.lowlevel.checkpoint()
 
+    def conceal(self, token: str) -> None:
+        """Keep one more secret out of errors, instead of the one before."""
+        self._token = token
+
     def _censored(self, said: str) -> str:
         """Words that don't repeat our secrets: some servers send back what they were sent."""
-        for secret in self._secrets:
+        for secret in (*self._secrets, self._token):
             said = said.replace(secret, "***") if secret else said
         return said
 
