@@ -20,11 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from forwarders.encoders.asim_entities import Rows, host, identity, user, username, where
 from forwarders.encoders.crosswalk import (
     Kind,
-    Read,
     Record,
-    account,
     address,
     constant,
     converted,
@@ -47,14 +46,9 @@ TABLES: Final = (USERS, LOGONS, AUDITS, SESSIONS, EVENTS)
 """Every table a record may go to."""
 
 MAX_INT: Final = 2**31 - 1
-
-_Rows = tuple[tuple[str, Read], ...]
-
 FAILURE: Final = 2
 _RESULTS: Final = {0: "NA", 1: "Success", 2: "Failure"}
 _SEVERITIES: Final = {0: "Informational", 1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "High", 6: "High"}
-SYSTEM: Final = 3
-_USER_TYPES: Final = {1: "Regular", 2: "Admin", 3: "System", 4: "Service"}
 _EVENT_TYPES: Final = {
     (Kind.ACCOUNT_CHANGE, 1): "UserCreated",
     (Kind.ACCOUNT_CHANGE, 6): "UserDeleted",
@@ -106,60 +100,6 @@ def _windows_product(record: Record) -> str:
     return _PRODUCTS.get(text("metadata.log_name")(record) or "", "Windows Event")
 
 
-def _host(prefix: str, *paths: str) -> _Rows:
-    """A device's name in the columns for it: the first label, the rest, and the whole where there is a domain."""
-    read = text(*paths)
-
-    def domain(record: Record) -> str | None:
-        return (read(record) or "").partition(".")[2] or None
-
-    return (
-        (f"{prefix}Hostname", lambda record: (read(record) or "").partition(".")[0] or None),
-        (f"{prefix}Domain", domain),
-        (f"{prefix}DomainType", lambda record: None if domain(record) is None else "FQDN"),
-        (f"{prefix}FQDN", lambda record: None if domain(record) is None else read(record)),
-    )
-
-
-def _username(column: str, path: str) -> _Rows:
-    """A name with its domain, or else a distinguished name, and which of ASIM's kinds of name that is."""
-    whole, dn, name, domain = account(f"{path}.name", f"{path}.domain"), text(f"{path}.ldap_person.ldap_dn"), text(f"{path}.name"), text(f"{path}.domain")
-
-    def kind(record: Record) -> str | None:
-        bare = name(record)
-        if bare is None:
-            return None if dn(record) is None else "DN"
-        return "Windows" if domain(record) else "UPN" if "@" in bare else "Simple"
-
-    return ((column, lambda record: whole(record) or dn(record)), (f"{column}Type", kind))
-
-
-def _identity(column: str, path: str) -> _Rows:
-    """A SID, and that it is one."""
-    sid = text(f"{path}.uid")
-    return ((column, sid), (f"{column}Type", _if(sid, "SID")))
-
-
-def _user(prefix: str, path: str) -> _Rows:
-    """A user in the columns for one."""
-    name, type_id = text(f"{path}.name"), number(f"{path}.type_id")
-
-    def user_type(record: Record) -> str | None:
-        found = type_id(record)
-        return "Machine" if found == SYSTEM and (name(record) or "").endswith("$") else _USER_TYPES.get(found or 0)
-
-    return (
-        *_identity(f"{prefix}UserId", path),
-        *_username(f"{prefix}Username", path),
-        (f"{prefix}UserType", user_type),
-        (f"{prefix}OriginalUserType", text(f"{path}.type")),
-    )
-
-
-def _if(read: Read, then: str) -> Read:
-    return lambda record: None if read(record) is None else then
-
-
 def _int(found: str) -> int | None:
     return whole if (whole := int(found)) <= MAX_INT else None
 
@@ -180,7 +120,7 @@ def _decimal(found: str) -> str:
         return found
 
 
-_EVERY: Final[_Rows] = (
+_EVERY: Final[Rows] = (
     ("TimeGenerated", instant("time")),
     ("EventMessage", text("message")),
     ("EventCount", constant(1)),
@@ -191,19 +131,19 @@ _EVERY: Final[_Rows] = (
     ("EventOriginalType", text("metadata.event_code")),
     ("EventSeverity", named(number("severity_id"), _SEVERITIES)),
     ("EventOriginalSeverity", text("metadata.log_level")),
-    *_host("Dvc", "device.hostname"),
+    *host("Dvc", "device.hostname"),
     ("DvcIpAddr", address("device.ip")),
 )
-_WINDOWS: Final[_Rows] = (
+_WINDOWS: Final[Rows] = (
     *_EVERY,
     ("EventOriginalResultDetails", text("status_detail", "status_code")),
     ("EventVendor", constant("Microsoft")),
     ("EventProduct", _windows_product),
     ("DvcOs", constant("Windows")),
 )
-_ACTOR: Final[_Rows] = (*_user("Actor", "actor.user"), ("ActorSessionId", converted(text("actor.session.uid"), _decimal)))
+_ACTOR: Final[Rows] = (*user("Actor", "actor.user"), ("ActorSessionId", converted(text("actor.session.uid"), _decimal)))
 
-_ADDITIONAL: Final[_Rows] = (
+_ADDITIONAL: Final[Rows] = (
     ("EventRecordId", text("metadata.original_event_uid")),
     ("Channel", text("metadata.log_name")),
     ("Provider", text("metadata.log_provider")),
@@ -226,7 +166,7 @@ _ADDITIONAL: Final[_Rows] = (
 )
 """What there is no column for."""
 
-_EVENT: Final[_Rows] = (
+_EVENT: Final[Rows] = (
     ("TimeGenerated", instant("time")),
     ("Computer", text("device.hostname")),
     ("Channel", text("metadata.log_name")),
@@ -243,29 +183,29 @@ _EVENT: Final[_Rows] = (
 )
 """WindowsEvent's columns. Sentinel's parsers make EventOriginalUid of EventOriginId there, so that is where the uid goes."""
 
-_ROWS: Final[Mapping[Kind, _Rows]] = {
-    Kind.ACCOUNT_CHANGE: (*_WINDOWS, ("EventSchemaVersion", constant("1.0.0")), *_ACTOR, *_user("Target", "user")),
+_ROWS: Final[Mapping[Kind, Rows]] = {
+    Kind.ACCOUNT_CHANGE: (*_WINDOWS, ("EventSchemaVersion", constant("1.0.0")), *_ACTOR, *user("Target", "user")),
     Kind.GROUP_MANAGEMENT: (
         *_WINDOWS,
         ("EventSchemaVersion", constant("1.0.0")),
         *_ACTOR,
-        *_user("Target", "user"),
-        *_identity("TargetUserId", "subgroup"),
-        *_username("TargetUsername", "subgroup"),
-        ("TargetUserType", _if(text("subgroup.uid", "subgroup.name"), "Other")),
-        *_identity("GroupId", "group"),
-        *_username("GroupName", "group"),
+        *user("Target", "user"),
+        *identity("TargetUserId", "subgroup"),
+        *username("TargetUsername", "subgroup"),
+        ("TargetUserType", where(text("subgroup.uid", "subgroup.name"), "Other")),
+        *identity("GroupId", "group"),
+        *username("GroupName", "group"),
         ("GroupType", text("group.type")),
     ),
     Kind.AUTHENTICATION: (
         *_WINDOWS,
         ("EventSchemaVersion", constant("1.0.0")),
         ("EventResultDetails", _reason),
-        *_user("Target", "user"),
+        *user("Target", "user"),
         ("SrcIpAddr", address("src_endpoint.ip")),
-        *_host("Src", "src_endpoint.hostname"),
+        *host("Src", "src_endpoint.hostname"),
         ("TargetIpAddr", address("dst_endpoint.ip")),
-        *_host("Target", "dst_endpoint.hostname"),
+        *host("Target", "dst_endpoint.hostname"),
         ("LogonProtocol", text("auth_protocol")),
     ),
     Kind.SERVICE_ACTIVITY: (
@@ -277,7 +217,7 @@ _ROWS: Final[Mapping[Kind, _Rows]] = {
         ("Object", text("win_service.name")),
         ("ObjectType", constant("Service")),
         ("NewValue", text("win_service.cmd_line")),
-        ("ValueType", _if(text("win_service.cmd_line"), "Other")),
+        ("ValueType", where(text("win_service.cmd_line"), "Other")),
     ),
     Kind.TUNNEL_ACTIVITY: (
         *_EVERY,
@@ -286,12 +226,12 @@ _ROWS: Final[Mapping[Kind, _Rows]] = {
         ("EventResultDetails", named(text("status_detail"), _ENDS)),
         ("EventVendor", lambda record: text("metadata.product.vendor_name")(record) or "Unknown"),
         ("EventProduct", text("metadata.product.name")),
-        *_user("Src", "user"),
+        *user("Src", "user"),
         ("SrcIpAddr", address("src_endpoint.ip")),
         ("SrcMacAddr", text("src_endpoint.mac")),
         ("SrcNatIpAddr", address("tunnel_interface.ip")),
         ("DstIpAddr", address("dst_endpoint.ip")),
-        *_host("Dst", "dst_endpoint.hostname"),
+        *host("Dst", "dst_endpoint.hostname"),
         ("DvcInboundInterface", text("dst_endpoint.interface_name", "dst_endpoint.interface_uid")),
         ("NetworkApplicationProtocol", text("protocol_name")),
         ("NetworkSessionId", text("session.uid")),
@@ -337,7 +277,7 @@ def encode_asim(record: Record) -> tuple[str, dict[str, Any]]:
     return _TABLE_OF[kind], row
 
 
-def _write(rows: _Rows, record: Record) -> dict[str, Any]:
+def _write(rows: Rows, record: Record) -> dict[str, Any]:
     return {column: found for column, read in rows if (found := read(record)) is not None}
 
 

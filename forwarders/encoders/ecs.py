@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from forwarders.encoders.crosswalk import Kind, Read, Record, address, converted, instant, kind_of, named, number, text, without_fills
+from forwarders.encoders.ecs_meanings import meaning_of
 from forwarders.encoders.leftovers import enrichments, labels, unmapped
 from forwarders.encoders.windows_event import event_data
 
@@ -36,59 +37,6 @@ _LEVELS: Final = {
     "Informational": "information",
     "Verbose": "verbose",
 }
-
-
-class Meaning(NamedTuple):
-    """What ECS calls an event: `event.category`, `event.type`, `event.action`."""
-
-    category: tuple[str, ...] = ()
-    type: tuple[str, ...] = ("info",)
-    action: str = ""
-
-
-_ADDED: Final = Meaning(("iam",), ("group", "change"), "added-member-to-group")
-_REMOVED: Final = Meaning(("iam",), ("group", "change"), "removed-member-from-group")
-_GROUP_DELETED: Final = Meaning(("iam",), ("group", "deletion"), "deleted-group-account")
-_LIST_DELETED: Final = Meaning(("iam",), ("group", "deletion"), "deleted-distribution-group-account")
-
-MEANINGS: Final[Mapping[tuple[Kind, str], Meaning]] = {
-    (Kind.ACCOUNT_CHANGE, "4726"): Meaning(("iam",), ("user", "deletion"), "deleted-user-account"),
-    (Kind.ACCOUNT_CHANGE, "4741"): Meaning(("iam",), ("creation", "admin"), "added-computer-account"),
-    (Kind.ACCOUNT_CHANGE, "4743"): Meaning(("iam",), ("deletion", "admin"), "deleted-computer-account"),
-    **{(Kind.GROUP_MANAGEMENT, code): _ADDED for code in ("4728", "4732", "4756")},
-    **{(Kind.GROUP_MANAGEMENT, code): _REMOVED for code in ("4729", "4733", "4757")},
-    **{(Kind.GROUP_MANAGEMENT, code): _GROUP_DELETED for code in ("4730", "4758")},
-    **{(Kind.GROUP_MANAGEMENT, code): _LIST_DELETED for code in ("4753", "4763")},
-    (Kind.AUTHENTICATION, "4776"): Meaning(("authentication",), ("start",), "credential-validated"),
-    (Kind.AUTHENTICATION, "8004"): Meaning(("authentication",), ("info",), "ntlm-audited"),
-    (Kind.SERVICE_ACTIVITY, "7045"): Meaning(("iam", "configuration"), ("admin", "change"), "service-installed"),
-    (Kind.TUNNEL_ACTIVITY, "Start"): Meaning(("session", "network"), ("start", "connection"), "accounting-start"),
-    (Kind.TUNNEL_ACTIVITY, "Stop"): Meaning(("session", "network"), ("end", "connection"), "accounting-stop"),
-    (Kind.TUNNEL_ACTIVITY, "Interim-Update"): Meaning(("session", "network"), ("info", "connection"), "accounting-interim-update"),
-    (Kind.TUNNEL_ACTIVITY, "Accounting-On"): Meaning(("session", "network"), ("info",), "accounting-on"),
-    (Kind.TUNNEL_ACTIVITY, "Accounting-Off"): Meaning(("session", "network"), ("info",), "accounting-off"),
-}
-"""By the record's class and event code."""
-
-ACTIVITIES: Final[Mapping[tuple[Kind, int], Meaning]] = {
-    (Kind.ACCOUNT_CHANGE, 1): Meaning(("iam",), ("user", "creation")),
-    (Kind.ACCOUNT_CHANGE, 6): Meaning(("iam",), ("user", "deletion")),
-    (Kind.GROUP_MANAGEMENT, 5): Meaning(("iam",), ("group", "deletion")),
-    (Kind.AUTHENTICATION, 1): Meaning(("authentication",), ("start",)),
-    (Kind.TUNNEL_ACTIVITY, 1): Meaning(("session", "network"), ("start", "connection")),
-    (Kind.TUNNEL_ACTIVITY, 2): Meaning(("session", "network"), ("end", "connection")),
-}
-"""By the record's class and activity, for event codes that have no row: an operator's own mappings make some."""
-
-FALLBACKS: Final[Mapping[Kind, Meaning]] = {
-    Kind.ACCOUNT_CHANGE: Meaning(("iam",), ("user", "change")),
-    Kind.GROUP_MANAGEMENT: Meaning(("iam",), ("group", "change")),
-    Kind.AUTHENTICATION: Meaning(("authentication",)),
-    Kind.SERVICE_ACTIVITY: Meaning(("configuration",)),
-    Kind.TUNNEL_ACTIVITY: Meaning(("session", "network")),
-    Kind.BASE_EVENT: Meaning(),
-}
-"""For activities that have none either."""
 
 _EVERY: Final[_Rows] = (
     ("@timestamp", instant("time")),
@@ -233,7 +181,7 @@ def encode_ecs(record: Record, *, dataset: str = "", namespace: str = "default")
     kind = kind_of(record)
     code = text("metadata.event_code")(record) or ""
     dataset = dataset or (RADIUS if kind is Kind.TUNNEL_ACTIVITY else WINDOWS)
-    meaning = MEANINGS.get((kind, code)) or ACTIVITIES.get((kind, _activity(record))) or FALLBACKS[kind]
+    meaning = meaning_of(kind, code, _activity(record) or 0)
     event: dict[str, Any] = {"kind": "event", "module": "tidegate", "dataset": dataset, "type": list(meaning.type)}
     if meaning.category:
         event["category"] = list(meaning.category)

@@ -145,3 +145,17 @@ def test_a_windows_event_is_as_the_connector_has_it() -> None:
     assert row["EventData"]["SubjectUserName"] == "amir"
     assert row["EventData"]["DSName"] == "contoso.example"
     assert row["EventOriginId"] == records.fixture_record("events/5136")["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(
+    ("hostname", "columns"),
+    [
+        ("DC01.contoso.example", {"DvcHostname": "DC01", "DvcDomain": "contoso.example", "DvcDomainType": "FQDN", "DvcFQDN": "DC01.contoso.example"}),
+        ("DC01", {"DvcHostname": "DC01"}),
+        ("192.0.2.7", {"DvcHostname": "192.0.2.7"}),
+        ("DC01.", {"DvcHostname": "DC01"}),
+    ],
+)
+def test_a_devices_name(hostname: str, columns: dict[str, str]) -> None:
+    row = row_of("events/4776", device={"hostname": hostname, "type_id": 0})
+    assert {column: item for column, item in row.items() if column.startswith(("DvcHost", "DvcDomain", "DvcFQDN"))} == columns

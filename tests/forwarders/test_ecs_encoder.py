@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from support import records
 
-from forwarders.encoders.ecs import ACTIVITIES, FALLBACKS, MEANINGS, encode_ecs, stream_name
+from forwarders.encoders.ecs import encode_ecs, stream_name
+from forwarders.encoders.ecs_meanings import ACTIVITIES, FALLBACKS, MEANINGS
 
 CATEGORIES: Final = {"iam", "authentication", "configuration", "session", "network"}
 TYPES: Final = {
