@@ -80,7 +80,8 @@ class Feed:
         return batch
 
     def _has_room(self, records: int, octets: int) -> bool:
-        return records < (self._limits.records or records + 1) and octets < (self._limits.octets or READ_AHEAD)
+        # a batch of half as many octets as may be is large enough: joining large rows only to cut them again costs more than it brings
+        return records < (self._limits.records or records + 1) and octets < (self._limits.octets or READ_AHEAD) // 2
 
     def drop(self, dropped: Row) -> None:
         """Forget what was read and not handed out, if it is `dropped`."""

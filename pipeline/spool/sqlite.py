@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import trio
 
@@ -26,6 +26,7 @@ from pipeline.spool.ledger import Outcome, Standing, Work
 from pipeline.spool.letter_box import LetterBox
 from pipeline.spool.letters import Requeue, Requeued, read_requeued
 from pipeline.spool.originals import read_originals
+from pipeline.spool.reader import SpoolReader
 from pipeline.spool.recent import RecentRows
 from pipeline.spool.row import Row
 from pipeline.spool.salvage import mark_damaged
@@ -33,10 +34,8 @@ from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
 from pipeline.spool.sources import SourceStatus, read_bookmarks, read_rejects, read_sources
 from pipeline.spool.spool import Blockade, Committed, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
 from pipeline.spool.status import read_status
-from pipeline.spool.stored_row import Damaged, read_row
+from pipeline.spool.stored_row import Damaged
 from pipeline.state.sessions import Sessions
-
-Answer = TypeVar("Answer")
 
 MAX_STATE_OCTETS: Final = 4096
 
@@ -107,9 +106,9 @@ class SqliteSpool:
         self._grown = trio.Event()
         self._blockade: Blockade | None = None
         self._writing: Final = trio.Lock()
-        self._reading: Final = trio.Lock()
+        self._reader: Final = SpoolReader(files.reader, files.state_dir)
         self._passing: Final = {name: trio.lowlevel.ParkingLot() for name in self._cursors}
-        self._threads: Final = trio.CapacityLimiter(2)  # one writes, one reads
+        self._threads: Final = trio.CapacityLimiter(1)
         self.work: Final = Signal()
         self.turned: Final = Signal()
         self.work.set()
@@ -235,7 +234,7 @@ class SqliteSpool:
 
     async def _read(self, cursor: Cursor, behind: int | None) -> Row | None:
         while (at := max(cursor.stored.cursor, behind or 0)) < (head := self._head.number):
-            row = self._recent.get(at) or await self._fetch(at, head)
+            row = self._recent.get(at) or await self._reader.row(at, head)
             if isinstance(row, Row):
                 cursor.claimed = row.end
                 return row if row.first >= at else row.split(at - row.first)[1]
@@ -250,21 +249,9 @@ class SqliteSpool:
         cursor.claimed = max(cursor.claimed, behind or 0)
         return None
 
-    async def _fetch(self, at: int, head: int) -> Row | Damaged | None:
-        def fetch() -> Row | Damaged | None:
-            with translated(f"spool {self._path}"):
-                return read_row(self._files.reader, at, head)
-
-        async with self._reading:
-            try:
-                return await trio.to_thread.run_sync(fetch, limiter=self._threads)
-            except SpoolDamagedError:
-                mark_damaged(self._files.state_dir)
-                raise
-
     async def originals(self, row: Row) -> tuple[bytes, ...]:
         try:
-            found = await self._ask(partial(read_originals, self._files.reader, row.first, len(row.index)))
+            found = await self._reader.ask(partial(read_originals, number=row.first, records=len(row.index)))
         except ValueError:
             self._metrics.originals_damaged.inc()
             found = ()
@@ -315,7 +302,7 @@ class SqliteSpool:
         if not self._letters.has_requeued(consumer):
             return None
         async with self._writing:  # else a commit between the reading and the answers that wait would show letters that are gone
-            return await self._ask(lambda: read_requeued(self._files.reader, consumer, self._letters.answered()))
+            return await self._reader.ask(partial(read_requeued, consumer=consumer, answered=self._letters.answered()))
 
     def answer(self, consumer: str, letter: int, refusal: DeliveryError | None = None) -> None:
         self._letters.answer(consumer, letter, refusal)
@@ -369,19 +356,9 @@ class SqliteSpool:
         return max(0, self._clock_ms() - cursor.oldest_at_ms) / 1000
 
     async def status(self) -> SpoolStatus:
-        async with self._reading:
-            return await trio.to_thread.run_sync(
-                partial(
-                    read_status,
-                    self._files.reader,
-                    self._path,
-                    now_ms=self._clock_ms(),
-                    max_bytes=self._settings.max_bytes,
-                    keep_removed_s=self._settings.keep_removed,
-                    blockade=self._blockade,
-                ),
-                limiter=self._threads,
-            )
+        settings = self._settings
+        question = partial(read_status, path=self._path, now_ms=self._clock_ms(), max_bytes=settings.max_bytes, keep_removed_s=settings.keep_removed)
+        return await self._reader.ask(partial(question, blockade=self._blockade))
 
     async def bookmarks(self, client: str, subscriptions: Sequence[str]) -> Mapping[str, bytes]:
         """The fragments kept for a client, by subscription.
@@ -389,7 +366,7 @@ class SqliteSpool:
         Raises:
             SpoolError: they can't be read.
         """
-        return await self._ask(partial(read_bookmarks, self._files.reader, client, subscriptions))
+        return await self._reader.ask(partial(read_bookmarks, client=client, subscriptions=subscriptions))
 
     async def sources(self) -> list[SourceStatus]:
         """Every client of every subscription.
@@ -397,7 +374,7 @@ class SqliteSpool:
         Raises:
             SpoolError: they can't be read.
         """
-        return await self._ask(lambda: list(read_sources(self._files.reader)))
+        return await self._reader.ask(lambda connection: list(read_sources(connection)))
 
     async def rejects(self, limit: int) -> list[tuple[Origin, Reject]]:
         """The newest stored rejects, oldest of them first.
@@ -405,15 +382,7 @@ class SqliteSpool:
         Raises:
             SpoolError: they can't be read.
         """
-        return await self._ask(partial(read_rejects, self._files.reader, limit))
-
-    async def _ask(self, question: Callable[[], Answer]) -> Answer:
-        def ask() -> Answer:
-            with translated(f"spool {self._path}"):
-                return question()
-
-        async with self._reading:
-            return await trio.to_thread.run_sync(ask, limiter=self._threads)
+        return await self._reader.ask(partial(read_rejects, limit=limit))
 
     async def close(self) -> None:
         try:

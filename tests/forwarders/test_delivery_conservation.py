@@ -48,6 +48,7 @@ class Faulty:
     script:    per attempt: take, hang, take and lose the answer, fail after some records, or leave some for later.
     per_item:  whether it tells records apart, or refuses all for one.
     largest:   records it takes at once.
+    heals_at:  when somebody mends it.
     """
 
     script: list[Step] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Faulty:
     largest: int = 1000
     limits: Limits = field(default_factory=Limits)
     healed: bool = False
+    heals_at: float = float("inf")
     taken: list[int] = field(default_factory=list)
 
     async def open(self, state: bytes) -> None:
@@ -86,7 +88,7 @@ class Faulty:
         return Delivered(b"%d" % len(self.taken), refused={place: Refusal("poison") for place in refused}, again=sorted(again))
 
     def _poisoned(self, names: list[int]) -> frozenset[int]:
-        if self.healed or trio.current_time() > HEALED_AT_S:
+        if self.healed or trio.current_time() > self.heals_at:
             return frozenset()
         return frozenset(place for place, name in enumerate(names) if name in self.poison)
 
@@ -144,7 +146,7 @@ def test_every_record_is_delivered_parked_or_counted_as_lost(  # noqa: PLR0917 -
     largest: int,
     drops: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    destination, metrics = Faulty(list(script), poison, per_item, largest, limited), Metrics()
+    destination, metrics = Faulty(list(script), poison, per_item, largest, limited, heals_at=HEALED_AT_S), Metrics()
     everything = set(range(sum(batches)))
 
     async def run(folder: Path) -> None:
@@ -198,7 +200,7 @@ def test_nothing_is_lost_where_the_gateway_dies(  # noqa: PLR0917 - what Hypothe
     deaths: list[float],
 ) -> None:
     """The process ends at any moment, without a last commit; letters are requeued meanwhile."""
-    destination = Faulty(list(script), poison, per_item, limits=limited)
+    destination = Faulty(list(script), poison, per_item, limits=limited, heals_at=HEALED_AT_S)
     everything = set(range(sum(batches)))
 
     async def run(folder: Path) -> None:
