@@ -66,12 +66,12 @@ class NativeNormalizer(Normalizer):
     def normalize(self, frames: Frames) -> Batch:
         """As the reference engine does."""
         batch = self._run(frames, lambda message: self.judge(message, frames.origin), MAX_REJECTS, events=False)
-        return batch or super().normalize(frames)
+        return self._tagged(batch) if batch else super().normalize(frames)
 
     def normalize_events(self, frames: Frames) -> Batch:
         """As the reference engine does."""
         batch = self._run(frames, lambda message: self.judge_event(message, frames.origin, frames.trust), len(frames), events=True)
-        return batch or super().normalize_events(frames)
+        return self._tagged(batch) if batch else super().normalize_events(frames)
 
     def normalize_radius(self, frames: Frames, vendor: str = "") -> Batch:
         """As the reference engine does."""

@@ -27,6 +27,7 @@ from normalizers.profiles import Profile, load_profile
 from normalizers.radius import judge_accounting, session_change
 from normalizers.settings import NormalizeSettings
 from normalizers.source import windows_source
+from normalizers.tags import Tags
 from normalizers.tally import Tally
 from pipeline.errors import MessageError
 from pipeline.model import Batch, Frames, Origin, SessionChange, Trust
@@ -81,6 +82,7 @@ class Normalizer:
         self.settings = settings or NormalizeSettings()
         self.reading = reading or Reading()
         self.keep_all = keep_all
+        self._tags: Final = Tags(self.settings.tags) if self.settings.tags else None
 
     @property
     def turn_octets(self) -> int:
@@ -93,7 +95,7 @@ class Normalizer:
         for start, end in frames.pairs():
             message = frames.buffer[start:end]
             tally.add(message, self.judge(message, frames.origin))
-        return tally.batch(frames)
+        return self._tagged(tally.batch(frames))
 
     def normalize_events(self, frames: Frames) -> Batch:
         """As `normalize`, for messages that are one event's XML each, with no header before it. All rejects are in the batch."""
@@ -101,7 +103,7 @@ class Normalizer:
         for start, end in frames.pairs():
             message = frames.buffer[start:end]
             tally.add(message, self.judge_event(message, frames.origin, frames.trust))
-        return tally.batch(frames)
+        return self._tagged(tally.batch(frames))
 
     def normalize_radius(self, frames: Frames, vendor: str = "") -> Batch:
         """As `normalize`, for verified packets of RADIUS accounting (`normalizers.radius`), all of which are wanted; `vendor` made the server that sends them.
@@ -118,13 +120,18 @@ class Normalizer:
                 sessions.append(session_change(judgement.mapped))
                 if frames.keep:
                     originals.append(message)
-        return replace(tally.batch(frames), aliases=bytes(aliases), originals=tuple(originals), sessions=tuple(sessions))
+        batch = replace(tally.batch(frames), aliases=bytes(aliases), originals=tuple(originals), sessions=tuple(sessions))
+        return self._tagged(batch)
+
+    def _tagged(self, batch: Batch) -> Batch:
+        return self._tags.tag_batch(batch) if self._tags else batch
 
     def explain(self, message: bytes, origin: Origin) -> Explanation:
         """Judge one message and say what it was judged by."""
         judgement = self.judge(message, origin)
-        record = encode_record(judgement.mapped.record) if judgement.mapped else b""
-        return Explanation(judgement=judgement, fields=explain_fields(message, judgement), record=record)
+        mapped = judgement.mapped
+        record = (self._tags.tag(mapped.record) if self._tags else mapped.record) if mapped else None
+        return Explanation(judgement=judgement, fields=explain_fields(message, judgement), record=encode_record(record) if record else b"")
 
     def judge(self, message: bytes, origin: Origin, depth: int = 0) -> Judgement:
         """One message's way. Never raises for what a peer sent; `depth` counts the JSON that carried it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from normalizers.tag_settings import TagSettings
 from pipeline.settings import Settings
 
 
@@ -13,6 +14,7 @@ class NormalizeSettings(Settings):
     raw_data:     keep the message itself, up to 64 KiB.
     tenant_uid:   metadata.tenant_uid of every record.
     labels:       metadata.labels of every record.
+    tags:         honeytokens and sensitive groups to tag; none are without the table.
     """
 
     observables: bool = True
@@ -20,3 +22,4 @@ class NormalizeSettings(Settings):
     raw_data: bool = False
     tenant_uid: str = ""
     labels: tuple[str, ...] = ()
+    tags: TagSettings | None = None

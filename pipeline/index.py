@@ -21,7 +21,7 @@ In that order of texts, two indexes of the same records are the same octets.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 from operator import eq, sub
 from typing import Final, NamedTuple, overload
@@ -216,6 +216,22 @@ class Index(Sequence[Entry]):
     def part(self, start: int, stop: int) -> Index:
         """The index of records `start` to `stop` alone: of a buffer that holds no others."""
         return join_runs([Run(self, start, stop)])
+
+    @property
+    def class_uids(self) -> tuple[int, ...]:
+        """Every record's OCSF class."""
+        return self._values(CLASS)
+
+    def resized(self, lengths: Mapping[int, int]) -> Index:
+        """The same index of records some of which have another length.
+
+        Args:
+            lengths: octets of those records by their place, the LF not included.
+        """
+        columns = bytearray(self.columns)
+        for place, octets in lengths.items():
+            struct.pack_into(f"<{LENGTH.code}", columns, HEAD.size + LENGTH.octets * range(self._count)[place], octets)
+        return Index(bytes(columns), self._count, self.texts)
 
     def _octets(self, column: _Column, start: int, stop: int) -> bytes:
         at = HEAD.size + column.before * self._count
