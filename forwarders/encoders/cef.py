@@ -2,10 +2,10 @@
 
     CEF:0|Microsoft|Microsoft Windows|0|Microsoft-Windows-Security-Auditing:4728|A member was added ...|1|rt=1710504000123 ...
 
-Header and signature are those of ArcSight's own connector for Windows. Keys are the dictionary's; what has none is a custom string with
-its label, and what the mapping didn't take is a user-defined extension, `TidegateWindows...` or `TidegateRadius...`, alphanumeric as the
-standard asks. `in` and `out` are of the destination's side, as CEF has it: `in` is what the source sent. Version 0's addresses are IPv4;
-IPv6 goes to c6a1 to c6a3, as the dictionary says.
+Header and signature are those of ArcSight's own connector for Windows. Its `externalId` is the event ID, which the signature has already: ours is
+the record's uid. Keys are the dictionary's; what has none is a custom field with its label, and what the mapping didn't take is a user-defined
+extension, `TidegateWindows...` or `TidegateRadius...`, alphanumeric as the standard asks. `in` is what the source sent, `out` what it got, as the
+dictionary has it. Addresses of version 0 are IPv4; IPv6 goes to c6a1 to c6a3.
 
 `wire.cef` escapes; before, every line break of Unicode's becomes one that CEF can escape, and other control characters a space. The
 header may have no line break. Values longer than the dictionary's lengths aren't cut; these are of ArcSight's database.
