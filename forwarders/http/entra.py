@@ -52,7 +52,7 @@ class EntraCredential:
         self._identity, self._client, self._clock, self._new_id = identity, client, clock, new_id
         authority, audience = CLOUDS[cloud]
         self._url: Final = f"{identity.authority or authority}/{identity.tenant}/oauth2/v2.0/token"
-        self._scope: Final = f"{audience}//.default"
+        self._scope: Final = f"{audience}/.default"
 
     async def open(self) -> None:
         """The client is ready."""

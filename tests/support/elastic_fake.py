@@ -1,7 +1,7 @@
 """The bulk API of Elasticsearch and OpenSearch as their documents describe it, strictly: what a cluster would refuse is refused, in its words.
 
-Documents: Elasticsearch, "Bulk index or delete documents", "Use a data stream", "Create API key"; OpenSearch, "Bulk API". Official clients of both
-accept its answers: tests/forwarders/http/test_elastic_clients.py.
+Documents: Elasticsearch, "Bulk index or delete documents", "Use a data stream", "Create API key"; OpenSearch, "Bulk API". Elastic's own client
+accepts its answers: tests/forwarders/http/test_elastic_client.py.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ SECRET: Final = "app-secret~1"
 FEDERATED: Final = "eyJhbGciOiJub25lIn0.e30.issued-by-somebody-else"
 RULE: Final = "dcr-000a00a000a00000a000000aa000a0aa"
 AUDIENCE: Final = "https://monitor.azure.com"
-MOST: Final = 1_000_000
+MOST: Final = 1 << 20
+"""The document says 1 MB; the service, and Microsoft's own client, mean this many octets."""
 ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 JSON: Final = {"content-type": "application/json; charset=utf-8"}
 
@@ -87,7 +88,7 @@ class SentinelFake:
         if asked.method != "POST" or asked.headers.get("content-type") != "application/x-www-form-urlencoded":
             return unknown(400, "invalid_request", "AADSTS900144: The request body must contain the following parameter: 'grant_type'.")
         form = dict(parse_qsl(asked.body.decode()))
-        if form.get("grant_type") != "client_credentials" or form.get("scope") != f"{AUDIENCE}//.default":
+        if form.get("grant_type") != "client_credentials" or form.get("scope") != f"{AUDIENCE}/.default":
             return unknown(400, "invalid_scope", "AADSTS70011: The provided value for the input parameter 'scope' is not valid.")
         if form.get("client_id") != CLIENT:
             return unknown(400, "unauthorized_client", "AADSTS700016: Application was not found in the directory.")
