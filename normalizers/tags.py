@@ -37,7 +37,7 @@ SERVICE_ACCOUNT: Final = "service_start_name"
 GROUP_MANAGEMENT: Final = 3006
 SERVICE_ACTIVITY: Final = 201004
 
-_NAMED: Final = re.compile(rb'"(?:name|uid)":"([^"]*)')
+_NAMED: Final = re.compile(rb'"(?:name|uid)":"([^"@]*)')
 
 
 class Match(NamedTuple):
@@ -65,8 +65,9 @@ class _Names:
         return bool(self._sids or self._names)
 
     def spellings(self) -> frozenset[bytes]:
-        """Every SID and name as it would stand in JSON, up to the first quotation mark, in small letters (ASCII)."""
-        return frozenset(orjson.dumps(text)[1:-1].partition(b'"')[0].lower() for text in (*self._sids, *self._names))
+        """What _NAMED would find of every SID and name, in small letters (ASCII)."""
+        found = (_NAMED.match(b'"name":' + orjson.dumps(text).lower()) for text in (*self._sids, *self._names))
+        return frozenset(match[1] for match in found if match)
 
     def find(self, sid: object, name: object, domain: object) -> Match | None:
         """The entry that an account or group stands under."""
@@ -122,11 +123,9 @@ class Tags:
         """Places of the records that may have a tag."""
         places = {place for place, class_uid in enumerate(batch.index.class_uids) if class_uid in self._classes} if self._classes else set[int]()
         if self._spellings:
-            offsets, spellings = batch.index.offsets, self._spellings
-            for found in _NAMED.finditer(batch.records):
-                text = found[1].lower()
-                if text in spellings or (b"@" in text and text.rpartition(b"@")[0] in spellings):
-                    places.add(bisect_right(offsets, found.start()) - 1)
+            offsets, records = batch.index.offsets, batch.records.lower()
+            if not self._spellings.isdisjoint(_NAMED.findall(records)):
+                places.update(bisect_right(offsets, found.start()) - 1 for found in _NAMED.finditer(records) if found[1] in self._spellings)
         return places
 
     def _tags(self, record: Mapping[str, Json]) -> Iterator[Json]:
