@@ -96,8 +96,11 @@ _PRODUCTS: Final = {"Security": "Security Events"}
 """As Sentinel's parsers name the Security log; other channels are `Windows Event`."""
 
 
+_channel, _detail, _vendor, _activity = text("metadata.log_name"), text("status_detail"), text("metadata.product.vendor_name"), number("activity_id")
+
+
 def _windows_product(record: Record) -> str:
-    return _PRODUCTS.get(text("metadata.log_name")(record) or "", "Windows Event")
+    return _PRODUCTS.get(_channel(record) or "", "Windows Event")
 
 
 def _int(found: str) -> int | None:
@@ -106,7 +109,7 @@ def _int(found: str) -> int | None:
 
 def _reason(record: Record) -> str | None:
     """Of a failure only, in the schema's words."""
-    detail = text("status_detail")(record)
+    detail = _detail(record)
     if record.get("status_id") != FAILURE or detail is None:
         return None
     return _REASONS.get(detail, "Other")
@@ -163,8 +166,12 @@ _ADDITIONAL: Final[Rows] = (
     ("IsVpn", flag("session.is_vpn")),
     ("DurationMilliseconds", number("duration")),
     ("RawData", text("raw_data")),
+    ("Labels", lambda record: labels(record) or None),
 )
 """What there is no column for."""
+
+FINDINGS: Final = "Enrichments"
+_RESERVED: Final = frozenset((*(name for name, _ in _ADDITIONAL), FINDINGS))
 
 _EVENT: Final[Rows] = (
     ("TimeGenerated", instant("time")),
@@ -224,7 +231,7 @@ _ROWS: Final[Mapping[Kind, Rows]] = {
         ("EventSchemaVersion", constant("0.2.7")),
         ("EventSubType", named(number("activity_id"), {1: "Start", 2: "End"})),
         ("EventResultDetails", named(text("status_detail"), _ENDS)),
-        ("EventVendor", lambda record: text("metadata.product.vendor_name")(record) or "Unknown"),
+        ("EventVendor", lambda record: _vendor(record) or "Unknown"),
         ("EventProduct", text("metadata.product.name")),
         *user("Src", "user"),
         ("SrcIpAddr", address("src_endpoint.ip")),
@@ -262,18 +269,13 @@ def encode_asim(record: Record) -> tuple[str, dict[str, Any]]:
     """
     record = without_fills(record)
     kind = kind_of(record)
+    findings = {FINDINGS: found} if (found := enrichments(record)) else {}
     if kind is Kind.BASE_EVENT:
-        found = enrichments(record)
-        return EVENTS, {**_write(_EVENT, record), "EventData": {**_named_values(event_data(record)), **({"Enrichments": found} if found else {})}}
-    activity = number("activity_id")(record)
+        return EVENTS, {**_write(_EVENT, record), "EventData": {**_named_values(event_data(record)), **findings}}
+    activity = _activity(record)
     row = _write(_ROWS[kind], record)
-    row["EventType"] = _EVENT_TYPES.get((kind, activity if activity is not None else -1), _OTHER_TYPES[kind])
-    additional = {**_write(_ADDITIONAL, record), **_named_values(unmapped(record))}
-    if said := labels(record):
-        additional["Labels"] = said
-    if found := enrichments(record):
-        additional["Enrichments"] = found
-    row["AdditionalFields"] = additional
+    row["EventType"] = _EVENT_TYPES.get((kind, -1 if activity is None else activity), _OTHER_TYPES[kind])
+    row["AdditionalFields"] = {**_named_values(unmapped(record)), **_write(_ADDITIONAL, record), **findings}
     return _TABLE_OF[kind], row
 
 
@@ -282,9 +284,10 @@ def _write(rows: Rows, record: Record) -> dict[str, Any]:
 
 
 def _named_values(pairs: Iterable[tuple[str, str | list[str]]]) -> dict[str, Any]:
-    """Names of a peer's, the values of one that comes again in a list."""
+    """A peer's names, with `_` behind those that are ours; the values of one that comes again in a list."""
     found: dict[str, Any] = {}
     for name, item in pairs:
-        before = found.get(name)
-        found[name] = item if before is None else [*(before if isinstance(before, list) else [before]), *(item if isinstance(item, list) else [item])]
+        safe = f"{name}_" if name in _RESERVED else name
+        before = found.get(safe)
+        found[safe] = item if before is None else [*(before if isinstance(before, list) else [before]), *(item if isinstance(item, list) else [item])]
     return found

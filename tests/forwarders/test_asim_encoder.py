@@ -159,3 +159,23 @@ def test_a_windows_event_is_as_the_connector_has_it() -> None:
 def test_a_devices_name(hostname: str, columns: dict[str, str]) -> None:
     row = row_of("events/4776", device={"hostname": hostname, "type_id": 0})
     assert {column: item for column, item in row.items() if column.startswith(("DvcHost", "DvcDomain", "DvcFQDN"))} == columns
+
+
+def test_a_peers_names_are_not_ours() -> None:
+    fields = row_of("events/4728", unmapped={"Channel": "System", "Channel_": "Setup", "Enrichments": "none", "PrivilegeList": ["SeBackupPrivilege"]})[
+        "AdditionalFields"
+    ]
+    assert fields["Channel"] == "Security"
+    assert fields["Channel_"] == ["System", "Setup"]
+    assert fields["Enrichments_"] == "none"
+    assert fields["PrivilegeList"] == ["SeBackupPrivilege"]
+
+
+def test_findings_and_labels() -> None:
+    finding = {"type": "honeytoken", "name": "user.name", "value": "svc-old", "data": {}}
+    record = records.fixture_record("events/4776") | {"enrichments": [finding]}
+    record["metadata"]["labels"] = ["uid:weak"]
+    fields = encode_asim(record)[1]["AdditionalFields"]
+    assert fields["Enrichments"] == [{"type": "honeytoken", "name": "user.name", "value": "svc-old"}]
+    assert fields["Labels"] == ["uid:weak"]
+    assert row_of("events/4662", enrichments=[finding])["EventData"]["Enrichments"] == fields["Enrichments"]
