@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import apsw
 import orjson
 
-from pipeline.index import Entry, Index, join_indexes
+from pipeline.index import UID_OCTETS, Entry, Index, join_indexes
 from pipeline.spool.row import Row
 
 LETTER_COLUMNS: Final = "id, consumer, number, uid, parked_at_ms, reason, detail, record, requeued_at_ms, entry"
@@ -81,31 +81,28 @@ def _entry(letter: StoredLetter) -> Entry:
         record = orjson.loads(letter.record)
     except ValueError:
         record = None
-
-    def find(*path: str) -> Any:  # noqa: ANN401 - JSON
-        found = record
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        return found
-
-    class_uid, status_id, time_ms, code, computer = (
-        find("class_uid"),
-        find("status_id"),
-        find("time"),
-        find("metadata", "event_code"),
-        find("device", "hostname"),
-    )
     return Entry(
         0,
         len(letter.record),
-        letter.uid.rjust(16, b"\0")[-16:],
+        letter.uid.rjust(UID_OCTETS, b"\0")[-UID_OCTETS:],
         weak=True,
-        class_uid=class_uid if isinstance(class_uid, int) else 0,
-        event_code=code if isinstance(code, str) else "",
-        status_id=status_id if isinstance(status_id, int) else 0,
-        time_ms=time_ms if isinstance(time_ms, int) else 0,
-        computer=computer if isinstance(computer, str) else "",
+        class_uid=_number(record, "class_uid", range(1 << 32)),
+        event_code=_text(record, "metadata", "event_code"),
+        status_id=_number(record, "status_id", range(1 << 32)),
+        time_ms=_number(record, "time", range(-(1 << 63), 1 << 63)),
+        computer=_text(record, "device", "hostname"),
     )
+
+
+def _number(record: object, key: str, allowed: range) -> int:
+    found = record.get(key) if isinstance(record, dict) else None
+    return found if type(found) is int and found in allowed else 0
+
+
+def _text(record: object, table: str, key: str) -> str:
+    inner = record.get(table) if isinstance(record, dict) else None
+    found = inner.get(key) if isinstance(inner, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

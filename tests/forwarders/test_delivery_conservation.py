@@ -320,3 +320,56 @@ async def test_one_that_is_dead_costs_another_no_time_at_all(death: Step, tmp_pa
     assert (well.taken, mock_clock.current_time()) == (list(range(40)), 0.0)
     assert (dead.taken, spool.position("dead").cursor) == ([], 0)
     await spool.close()
+
+
+async def test_a_change_of_state_is_one_line_however_often_it_fails(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    metrics = Metrics()
+    denied: Step = (Fault.DENIED, 0, None)
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)], metrics=metrics)
+    await spool.commit(submissions(batch_of([0, 1])))
+    destination = Faulty([denied] * 9 + [(Fault.RETRY, 0, None)] * 9 + [denied] * 9)
+    with structlog.testing.capture_logs() as lines:
+        delivery = delivery_of(spool, destination, metrics)
+        delivery.finish()
+        await delivery.run()
+    assert [line["log_level"] for line in lines] == ["error", "warning", "error", "info"]
+    assert (delivery.condition.state, delivery.condition.reason, delivery.condition.failures) == (State.DELIVERING, "scripted", 0)
+    assert metrics.value("tidegate_delivery_failures_total", destination=NAME, reason="scripted") == 27
+    assert destination.taken == [0, 1]
+    await spool.close()
+
+
+async def test_a_denial_is_waited_for_as_long_as_may_be(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)])
+    await spool.commit(submissions(batch_of([0])))
+    began = trio.current_time()
+    delivery = delivery_of(spool, Faulty([(Fault.DENIED, 0, 0.0)] * 3), Metrics())
+    delivery.finish()
+    await delivery.run()
+    assert trio.current_time() - began == pytest.approx(3 * RETRY.longest)
+    await spool.close()
+
+
+@pytest.mark.parametrize("limited", [Limits(records=7), Limits(octets=400), Limits(records=5, octets=300)])
+async def test_small_rows_are_joined_and_large_ones_cut(limited: Limits, tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING)])
+    names = iter(range(1000))
+    for count in (1, 1, 1, 1, 1, 40, 1, 1, 1):
+        await spool.commit(submissions(batch_of([next(names) for _ in range(count)])))
+    calls: list[tuple[int, int]] = []
+
+    class Counted(Faulty):
+        async def deliver(self, row: Row) -> Delivered:
+            calls.append((len(row), len(row.ndjson())))
+            return await super().deliver(row)
+
+    destination = Counted(limits=limited)
+    delivery = delivery_of(spool, destination, Metrics())
+    delivery.finish()
+    await delivery.run()
+    assert destination.taken == list(range(48))
+    assert all(records <= (limited.records or records) and octets <= (limited.octets or octets) for records, octets in calls)
+    assert len(calls) <= 2 + 2 * sum(octets for _, octets in calls) // min(limited.octets or 1 << 20, 30 * (limited.records or 1 << 20))
+    await spool.close()
