@@ -162,9 +162,8 @@ def test_a_devices_name(hostname: str, columns: dict[str, str]) -> None:
 
 
 def test_a_peers_names_are_not_ours() -> None:
-    fields = row_of("events/4728", unmapped={"Channel": "System", "Channel_": "Setup", "Enrichments": "none", "PrivilegeList": ["SeBackupPrivilege"]})[
-        "AdditionalFields"
-    ]
+    names = {"Channel": "System", "Channel_": "Setup", "Enrichments": "none", "PrivilegeList": ["SeBackupPrivilege"]}
+    fields = row_of("events/4728", unmapped=names)["AdditionalFields"]
     assert fields["Channel"] == "Security"
     assert fields["Channel_"] == ["System", "Setup"]
     assert fields["Enrichments_"] == "none"
