@@ -78,7 +78,7 @@ def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str, l
         tagged = place.endswith("]") and any(part in _tags(table) for table in candidates)
         if isinstance(part, int):
             place += f"[{part}]"
-        elif part == location[-1] or (fields and not tagged):
+        elif not tagged and (fields or part == location[-1]):
             place += f".{part}" if place else str(part)
         else:  # the tag of a union, which stands in no file
             candidates = [table for table in candidates if part in _tags(table)] or candidates
