@@ -6,10 +6,10 @@ r"""A record as a row of a Microsoft Sentinel table, in the columns of the Advan
     Tunnel Activity                     ASimNetworkSessionLogs            Network Session schema 0.2.7
     Base Event                          WindowsEvent                      what Sentinel's own connector for forwarded events fills
 
-Sources: Microsoft Learn, "ASIM schemas" (one page each, and "common fields"), "Azure Monitor Logs reference" for the tables' columns, "Logs
-Ingestion API", which lists all five among the tables it takes. A row has only columns of its table: aliases (`User`, `Dvc`, `Src`) and
-`EventSchema` are made by Sentinel's parsers when it is asked, and a column that a table doesn't have is dropped by Azure Monitor unsaid. So
-the record's uid is EventOriginalUid, as no table has EventUid.
+Sources: Microsoft Learn, "ASIM schemas" (one page each, and "common fields"), and "Logs Ingestion API", which lists all five among the tables it
+takes; for the tables' columns Azure/Azure-Sentinel, .script/tests/KqlvalidationsTests/CustomTables, and the reference of WindowsEvent. A row has only
+columns of its table: aliases (`User`, `Dvc`, `Src`) and `EventSchema` are made by Sentinel's parsers when it is asked, and a column that a table
+doesn't have is dropped by Azure Monitor unsaid. So the record's uid is EventOriginalUid, as no table has EventUid.
 
 `TimeGenerated` is the event's time; Azure Monitor replaces one that is too old or too new by the time of arrival, EventStartTime stays. Logon
 IDs are decimal, as the schemas ask for Windows. What has no column is in AdditionalFields, under OCSF's or the source's name.

@@ -1,5 +1,7 @@
-"""Columns of the Sentinel tables that records go to, by type, as Azure Monitor Logs reference lists them: what isn't there is dropped by Azure unsaid.
+"""Columns of the Sentinel tables that records go to, by type: what isn't there is dropped by Azure unsaid.
 
+Sources: for the ASim tables those that Microsoft's own tests of Sentinel content have (Azure/Azure-Sentinel, .script/tests/KqlvalidationsTests/
+CustomTables), for WindowsEvent the Azure Monitor Logs reference. NetworkDuration is of the Network Session schema, those tests' table lacks it.
 Columns that Azure fills itself (`_ItemId`, `TenantId`, `Type` ...) are left out: nobody may send them.
 """
 
