@@ -6,11 +6,12 @@ A kind's own settings are a table on top of this, in a file beside its destinati
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from forwarders.destination import Promise
+from forwarders.enrichers.table import Join
 from forwarders.filter import FilterSettings
 from pipeline.settings import Duration, Settings, Size
 from pipeline.spool.settings import Consumer, OnFull, Start
@@ -49,7 +50,11 @@ class CommonSettings(Settings):
     on_full:       what happens beyond: `block` stops the intake, `drop-oldest` moves this cursor and counts the loss.
     start:         where it begins when it is new to the spool.
     dead_letters:  records that may be parked for it; with more, it waits for the operator.
+    enrich:        what is joined to its records as they leave (docs/enrichment.md).
     """
+
+    carries_enrichments: ClassVar[bool] = True
+    """Whether what it sends has a place for what is joined."""
 
     name: Name
     kind: str
@@ -59,6 +64,16 @@ class CommonSettings(Settings):
     filter: FilterSettings | None = None
     retry: RetrySettings = RetrySettings()
     dead_letters: Annotated[int, Field(ge=0)] = 10_000
+    enrich: tuple[Join, ...] = ()
+
+    @model_validator(mode="after")
+    def enrichments_are_carried(self) -> Self:
+        """What is joined has to arrive."""
+        if self.enrich and not self.carries_enrichments:
+            raise ValueError("enrich: what this destination is sent has no place for what is joined; leave it out")
+        if len(set(self.enrich)) < len(self.enrich):
+            raise ValueError("enrich: a join is named twice; name it once")
+        return self
 
     def consumer(self) -> Consumer:
         """This forwarder as the spool has to know it."""

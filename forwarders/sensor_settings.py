@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -47,6 +47,8 @@ class SensorSettings(CommonSettings):
     address:  transport, host and port.
     """
 
+    carries_enrichments: ClassVar[bool] = False
+
     kind: Literal["sensor"]
     layout: SensorLayout
     address: SensorAddress
@@ -68,6 +70,8 @@ class RelaySettings(CommonSettings):
     allow_short_secret:  take one under 16 octets.
     outstanding:         packets that may wait for its answer at once; a packet has one octet for its Identifier.
     """
+
+    carries_enrichments: ClassVar[bool] = False
 
     kind: Literal["sensor"]
     layout: Literal["radius"]

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from forwarders.common_settings import CommonSettings
 from forwarders.destination import Destination
+from forwarders.enriched import Enriched
+from forwarders.enrichers.table import ENRICHERS
 from forwarders.file import FileDestination
 from forwarders.file_settings import FileSettings
 from forwarders.http.elastic import ElasticDestination
@@ -57,7 +59,8 @@ DESTINATIONS: Final[Mapping[type[CommonSettings], Callable[[Any, Surroundings], 
 
 def make_destination(settings: CommonSettings, metrics: Metrics, spool: Spool) -> Destination:
     """The destination; nothing is opened yet."""
-    return DESTINATIONS[type(settings)](settings, Surroundings(metrics, spool))
+    destination = DESTINATIONS[type(settings)](settings, Surroundings(metrics, spool))
+    return Enriched(destination, [ENRICHERS[join] for join in settings.enrich], spool.sessions) if settings.enrich else destination
 
 
 def describe_destination(settings: CommonSettings) -> str:

@@ -20,6 +20,7 @@ from pipeline.errors import DeliveryError, SpoolError
 from pipeline.model import Batch
 from pipeline.spool.letters import Requeued
 from pipeline.spool.row import Row
+from pipeline.state.sessions import Sessions
 
 
 class SpoolDamagedError(SpoolError):
@@ -179,6 +180,10 @@ class Spool(Protocol):
     @property
     def blockade(self) -> Blockade | None:
         """Why no group is taken now; advances still are."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """The table of VPN sessions, to ask."""
 
     async def commit(self, group: Sequence[Submission]) -> tuple[Committed, ...]:
         """Make a group durable, and every advance and dead letter that waits.
