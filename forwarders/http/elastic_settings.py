@@ -5,15 +5,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from forwarders.http.settings import HttpSettings, SecretValue, ServerUrl
+from forwarders.http.settings import HttpSettings, SecretValue, ServerUrl, written_as
 from pipeline.settings import Secret, Size
 
-Part = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9_][a-z0-9_.]{0,99}\z")]
+Part = Annotated[str, written_as(r"[a-z0-9_][a-z0-9_.]{0,99}", "tidegate.windows")]
 """Of a data stream's name (Elastic, "Data stream naming scheme"): no upper case, no dash."""
 
-IndexName = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9.][a-z0-9._-]{0,254}\z")]
+IndexName = Annotated[str, written_as(r"[a-z0-9.][a-z0-9._-]{0,254}", "identity-events")]
 
 
 class Encoding(StrEnum):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from forwarders.encoders.asim import TABLES
-from forwarders.http.settings import HttpSettings, SecretValue, ServerUrl, is_loopback
+from forwarders.http.settings import HttpSettings, SecretValue, ServerUrl, is_loopback, written_as
 from pipeline.settings import FilePath, Settings, Size
 
 MOST_OCTETS: Final = 1_000_000
 """Azure Monitor, "Service limits", Logs Ingestion API: 1 MB for a call, compressed and uncompressed."""
 
-Name = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9.-]{1,128}\z")]
-StreamName = Annotated[str, StringConstraints(pattern=r"\A(?:Custom|Microsoft)-[A-Za-z0-9_]{1,100}\z")]
+Name = Annotated[str, written_as(r"[A-Za-z0-9.-]{1,128}", "11111111-2222-4333-8444-555555555555")]
+StreamName = Annotated[str, written_as(r"(?:Custom|Microsoft)-[A-Za-z0-9_]{1,100}", "Custom-TidegateOcsf")]
+RuleId = Annotated[str, written_as(r"dcr-[0-9a-f]{32}", "dcr-000a00a000a00000a000000aa000a0aa")]
 
 
 class Cloud(StrEnum):
@@ -98,7 +99,7 @@ class SentinelSettings(HttpSettings):
 
     profile: Literal["sentinel"]
     url: ServerUrl
-    rule: Annotated[str, StringConstraints(pattern=r"\Adcr-[0-9a-f]{32}\z")]
+    rule: RuleId
     identity: IdentitySettings
     cloud: Cloud = Cloud.PUBLIC
     encoding: SentinelEncoding = SentinelEncoding.ASIM

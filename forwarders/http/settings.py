@@ -57,7 +57,7 @@ def is_loopback(url: str) -> bool:
 def check_field_name(value: str) -> str:
     """RFC 9110 section 5.1; what frames a request is ours to say."""
     if FIELD_NAME.fullmatch(value) is None or value.lower() in OURS:
-        raise ValueError(f"{value[:64]!r} can't be set; name a field of the request that isn't about its body or connection")
+        raise ValueError("name a field of the request that isn't about its body or connection")
     return value
 
 
@@ -73,6 +73,18 @@ def check_secret_value(value: Secret) -> Secret:
     if FIELD_VALUE.fullmatch(value.get_secret_value()) is None:
         raise ValueError("the secret isn't one line of ASCII without spaces around it, as a field of a request has to be")
     return value
+
+
+def written_as(pattern: str, example: str) -> AfterValidator:
+    """A text that a service has its own spelling for."""
+    spelling = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if spelling.fullmatch(value) is None:
+            raise ValueError(f"write it as in {example!r}")
+        return value
+
+    return AfterValidator(check)
 
 
 FieldName = Annotated[str, AfterValidator(check_field_name)]
