@@ -3,12 +3,13 @@
     received = normalized + duplicate + filtered + rejected + control
 
 A strong uid that was already written in this run is a duplicate and isn't written again; weak ones are never collapsed. Nothing of
-a file is kept beyond the messages being read, but the uids are: 16 octets of each record, about 100 with what Python adds.
+a file is kept beyond the messages being read, but the uids are: 16 octets of each record, up to 24 with their room.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import time
 from collections import Counter
@@ -21,11 +22,13 @@ from typing import BinaryIO, Final, Protocol
 
 from gateway.replay_files import SNIFFED, STDIN, Found, Kind, Unreadable, find_files, say_unknown, sniff
 from gateway.replay_readers import Reading, Refused, read_messages
-from kernel import Engine
+from kernel import Engine, KeySet
 from listeners.evtx import Damage
+from pipeline.index import Index
 from pipeline.model import Batch, Frames, Origin, Transport
 
 MAX_LINES_PER_FILE: Final = 100
+NEW: Final = b"\x00"
 
 
 class Normalize(Protocol):
@@ -98,7 +101,7 @@ class Replay:
     ) -> None:
         self._normalizer, self._output, self._tell, self._advance, self._clock = normalizer, output, tell, advance, clock
         self._engine, self._salvage = engine, salvage
-        self._written: set[bytes] = set()
+        self._written: Final = KeySet(os.urandom(16))
         self.summary: Final = Summary()
 
     def run(self, files: Iterable[Found | Unreadable]) -> Summary:
@@ -167,7 +170,7 @@ class Replay:
     def _take(self, frames: Frames) -> None:
         batch, summary = self._normalizer.normalize(frames), self.summary
         summary.received += batch.received
-        summary.octets += sum(end - start for start, end in frames.pairs())
+        summary.octets += sum(frames.spans[1::2]) - sum(frames.spans[::2])
         summary.control += batch.control
         summary.filtered.update(batch.filtered)
         summary.rejected.update(batch.rejected)
@@ -175,10 +178,14 @@ class Replay:
         self._write(batch)
 
     def _write(self, batch: Batch) -> None:
-        """Write the records that are new; neighbours go in one piece."""
+        """Write the records that are new: all at once where all are, else neighbours in one piece."""
+        if self._all_new(batch.index):
+            self.summary.normalized.update(batch.index.event_codes)
+            self._output.write(batch.records)
+            return
         begin = at = 0
         for entry in batch.index:
-            if entry.weak or entry.uid not in self._written:
+            if entry.weak or self._written.known(entry.uid) == NEW:
                 self.summary.normalized[entry.event_code] += 1
                 if not entry.weak:
                     self._written.add(entry.uid)
@@ -188,6 +195,17 @@ class Replay:
                 begin = entry.end + 1
             at = entry.end + 1
         self._output.write(batch.records[begin:at])
+
+    def _all_new(self, index: Index) -> bool:
+        """Whether all uids are strong, new and different; they are known then."""
+        uids, before = index.uids, len(self._written)
+        if any(index.weak) or any(self._written.known(uids)):
+            return False
+        self._written.add(uids)
+        if len(self._written) == before + len(index):
+            return True
+        self._written.discard(uids)
+        return False
 
 
 class Counted:

@@ -15,6 +15,7 @@ __all__ = [
     "decode_utf_16",
     "decompress",
     "encode_responses",
+    "find_expanding",
     "highest_record_ids",
     "is_legal_xml",
     "scan_counted",
@@ -57,12 +58,16 @@ def sldc_encode(content: bytes, /) -> bytes:
 def decode_utf_16(octets: bytes, big_endian: bool, /) -> tuple[bytes, int]:
     """(UTF-8, code units that were no character) of UTF-16: native twin of wire.soap_encoding.decode_utf_16."""
 
+def find_expanding(octets: bytes, records: bytes, max_text: int, max_steps: int, /) -> list[int]:
+    """Places of those records, start, end ... as the octets of an array("I"), that may not fit into `max_text`: native twin of wire.evtx_expansion."""
+
 def is_legal_xml(octets: bytes, /) -> bool:
     """Whether octets are UTF-8 and hold no character that XML doesn't allow (XML 1.0 section 2.2), references not looked at."""
 
 def scan_wrapped_events(octets: bytes, /) -> tuple[bytes, int, int]:
-    """(spans, end of the first event, end of the last) of the run that begins with a document's first CDATA section: start-tag, section, end-tag,
-    then at once the same again, octet for octet but for the content. Spans are of the contents; none where there is no such run.
+    """(spans, end of the first event, end of the last) of the run that begins with a document's first CDATA section.
+
+    Start-tag, section, end-tag, then at once the same again, octet for octet but for the content. Spans are of the contents; none where there is no such run.
     """
 
 def highest_record_ids(buffer: bytes, spans: bytes, /) -> list[tuple[str, str, int]]:

@@ -95,8 +95,7 @@ def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator
         Damage("record-expansion", at + record.start, f"record {record.record_id}: its binary XML asks for more memory than the events of a chunk take")
         for record in refused
     )
-    left_out = set(refused)
-    records = [record for record in chunk.records if record not in left_out]
+    records = [record for record in chunk.records if record not in refused] if refused else chunk.records
     if not records:
         return
     outcomes = _render(repair_chunk(chunk, refused))

@@ -207,6 +207,11 @@ class Index(Sequence[Entry]):
         return self._octets(WEAK, 0, self._count)
 
     @property
+    def event_codes(self) -> list[str]:
+        """Every record's event code."""
+        return [self.texts[place] for place in self._values(CODE)]
+
+    @property
     def offsets(self) -> tuple[int, ...]:
         """Where each record begins, and behind them the octets of all, LFs included."""
         if self._offsets is None:

@@ -29,7 +29,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.errors import MessageError
 
@@ -73,8 +73,7 @@ class FileHeader:
         return not self.flags & NO_CHECKSUMS
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record: where it is in its chunk, and its identifier (EventRecordID of a log that was never copied).
 
     torn: its two sizes differ, so what stands at its end isn't its end: the log was copied while it was written, or lost a page.

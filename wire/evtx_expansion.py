@@ -17,8 +17,9 @@ and the next one begins behind it.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -26,6 +27,8 @@ from math import prod
 from operator import lt
 from typing import Final
 
+import kernel
+from kernel import Engine
 from wire.evtx import CHUNK, RECORD_HEADER, SIZE, Record
 
 MAX_TEXT: Final = 32 << 20
@@ -106,14 +109,18 @@ class _Shape:
     most_uses: int
 
 
-def find_expanding(octets: bytes, records: Iterable[Record], max_text: int = MAX_TEXT) -> list[Record]:
+def find_expanding(octets: bytes, records: Sequence[Record], max_text: int = MAX_TEXT, engine: Engine = Engine.NATIVE) -> list[Record]:
     """Those of a chunk's records that may not fit into `max_text` octets of text, counted from the first on.
 
     Args:
         octets: the CHUNK octets of the chunk.
         records: its records in order.
         max_text: what there is for all of them together.
+        engine: which implementation walks.
     """
+    if engine is Engine.NATIVE:
+        spans = array("I", [offset for record in records for offset in (record.start, record.end)]).tobytes()
+        return [records[place] for place in kernel.find_expanding(octets, spans, max_text, MAX_STEPS)]
     walk, refused = _Walk(octets), []
     for record in records:
         try:

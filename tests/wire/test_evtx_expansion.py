@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -13,8 +14,9 @@ from support.evtx_bombs import BOMBS, HARMLESS, OVERLAPPING
 from support.evtx_writer import CHUNK, FIRST_CHUNK, write_evtx
 from support.replays import EVENTS
 
+from kernel import Engine
 from wire.evtx import FILLER_ID, Chunk, Record, encode_file_header, repair_chunk, scan_chunk
-from wire.evtx_expansion import MAX_STEPS, find_expanding
+from wire.evtx_expansion import MAX_STEPS, MAX_TEXT, find_expanding
 
 SOUND = [scan_chunk(octets[at : at + CHUNK]) for octets in [write_evtx(EVENTS, per_chunk=70)] for at in range(FIRST_CHUNK, len(octets), CHUNK)]
 SEEDS = [*SOUND, *(scan_chunk(make()) for make in (*HARMLESS.values(), *BOMBS.values()))]
@@ -80,6 +82,34 @@ def test_text_is_never_longer_than_the_bound(seed: int, which: int, count: int) 
 
 
 @given(st.binary(max_size=2000), st.integers(512, 4096))
-def test_arbitrary_octets_are_walked_without_error(octets: bytes, at: int) -> None:
+def test_arbitrary_octets_are_walked_without_error_and_alike(octets: bytes, at: int) -> None:
     whole = SOUND[0].octets
-    find_expanding(whole[:at] + octets + whole[at + len(octets) :], SOUND[0].records)
+    walk_alike(whole[:at] + octets + whole[at + len(octets) :], SOUND[0].records)
+
+
+@given(seed=st.integers(0, 2**32), which=st.integers(0, len(SEEDS) - 1), count=st.integers(0, 12), room=st.integers(0, 1 << 22))
+def test_both_engines_refuse_the_same(seed: int, which: int, count: int, room: int) -> None:
+    random, chunk = Random(seed), SEEDS[which]
+    octets = bytearray(chunk.octets)
+    for _ in range(count):
+        octets[random.randrange(512, 4096)] = random.choice(TOKENS)
+    walk_alike(bytes(octets), chunk.records, room)
+
+
+def test_both_engines_count_the_same_to_the_octet() -> None:
+    for chunk in SEEDS:
+        for record in chunk.records[:40]:
+            low, high = 0, MAX_TEXT
+            while low < high:
+                middle = (low + high) // 2
+                if find_expanding(chunk.octets, [record], middle):
+                    low = middle + 1
+                else:
+                    high = middle
+            if high < MAX_TEXT:
+                assert find_expanding(chunk.octets, [record], high, Engine.REFERENCE) == []
+                assert find_expanding(chunk.octets, [record], high - 1, Engine.REFERENCE) == [record]
+
+
+def walk_alike(octets: bytes, records: Sequence[Record], room: int = MAX_TEXT) -> None:
+    assert find_expanding(octets, records, room) == find_expanding(octets, records, room, Engine.REFERENCE)

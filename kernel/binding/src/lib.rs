@@ -34,7 +34,9 @@ mod _native {
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
-    use tidegate_core::{compression, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml_text};
+    use tidegate_core::{
+        compression, evtx_expansion, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml_text,
+    };
 
     type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
     type Trailed<'py> = (Bound<'py, PyBytes>, usize, bool, usize);
@@ -122,6 +124,14 @@ mod _native {
     fn scan_wrapped_events<'py>(py: Python<'py>, octets: &[u8]) -> (Bound<'py, PyBytes>, usize, usize) {
         let found = py.detach(|| wrapped_events::scan_wrapped_events(octets));
         (native_u32(py, &found.spans), found.first_end, found.last_end)
+    }
+
+    /// Places of the records (start, end ...) of a chunk that may not fit into `max_text` octets of text.
+    #[pyfunction]
+    #[pyo3(signature = (octets, records, max_text, max_steps, /))]
+    fn find_expanding(py: Python<'_>, octets: &[u8], records: &[u8], max_text: u64, max_steps: i64) -> Vec<usize> {
+        let records = offsets(records);
+        py.detach(|| evtx_expansion::find_expanding(octets, &records, max_text, max_steps))
     }
 
     /// Whether octets are UTF-8 without characters that XML doesn't allow.

@@ -9,6 +9,7 @@ pub mod event_system;
 pub mod event_time;
 pub mod event_xml;
 pub mod event_xml_scan;
+pub mod evtx_expansion;
 pub mod index;
 pub mod json_out;
 pub mod judge;
