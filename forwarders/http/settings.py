@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from forwarders.common_settings import CommonSettings
 from pipeline.settings import FilePath, Secret, Settings, Size
 
-URL: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][!-~]*)?", re.ASCII)
+URL: Final = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][!-~]*)?", re.ASCII)
 FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 FIELD_VALUE: Final = re.compile(rb"[!-~](?:[ \t!-~]*[!-~])?")
 OURS: Final = frozenset(
@@ -26,7 +26,8 @@ LAST_PORT: Final = 65_535
 
 def check_url(value: str) -> str:
     """An absolute http or https URL without userinfo (that would be a secret) and fragment."""
-    if URL.fullmatch(value) is None or "#" in value or (urlsplit(value).port or 0) > LAST_PORT:
+    found = URL.fullmatch(value)
+    if found is None or "#" in value or int(found[1] or 0) > LAST_PORT:
         raise ValueError("write https://host/path or http://host:port/path, the user and password apart from it")
     return value
 
