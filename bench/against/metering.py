@@ -16,7 +16,6 @@ from typing import Final
 TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 SETTLED_S: Final = 0.6
 POLL_S: Final = 0.05
-ASK_S: Final = 0.25
 UTIME, STIME = 11, 12  # fields of /proc/PID/stat behind the parenthesis
 
 
@@ -58,19 +57,19 @@ class Process:
             total += next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
         return total / 1024
 
-    def settle(self, done: Callable[[], bool], *, within_s: float) -> None:
+    def settle(self, done: Callable[[], bool] = lambda: True, *, within_s: float) -> None:
         """Wait until `done`, and then until it uses no CPU any more.
 
         Raises:
             TimeoutError: it wasn't in time.
         """
         deadline = time.monotonic() + within_s
-        while not done():  # asking costs the receiver a page of its metrics: seldom
+        while not done():
             if time.monotonic() > deadline:
                 raise TimeoutError("the receiver didn't finish")
             if self.child.poll() is not None:
                 raise RuntimeError(f"the receiver ended with {self.child.returncode}")
-            time.sleep(ASK_S)
+            time.sleep(POLL_S)
         used, since = self.cpu_s(), time.monotonic()
         while time.monotonic() - since < SETTLED_S and time.monotonic() < deadline:
             time.sleep(POLL_S)

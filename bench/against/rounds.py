@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from judge import check_lines, check_spool
+from judge import WrongError, check_lines, check_spool
 from metering import Cost, watch
 from receivers import Receiver
 from senders import Datagrams, ask_accounting, send_datagrams, send_stream
@@ -57,8 +57,11 @@ def receive(open_receiver: Open, send: Send, workload: Workload) -> Round:
         with open_receiver(folder) as receiver:
             with receiver.process.metered() as costs:
                 sent = send(workload, receiver)
-                expected, done = workload.messages - sent.lost, receiver.done
-                receiver.process.settle(lambda: done is None or done() >= expected, within_s=FINISH_S)
+                receiver.process.settle(within_s=FINISH_S)
+            if (
+                receiver.done is not None and (done := receiver.done()) < workload.messages - sent.lost
+            ):
+                raise WrongError(f"{done} of {workload.messages - sent.lost} messages")
             output = receiver.output
         if output is None:
             check_spool(folder / "state", workload, lossy=bool(sent.lost))
