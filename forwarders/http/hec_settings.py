@@ -11,6 +11,7 @@ from pydantic import Field
 from forwarders.common_settings import RetrySettings
 from forwarders.destination import Promise
 from forwarders.http.settings import FieldValue, HttpSettings, SecretValue, ServerUrl
+from pipeline.settings import Size
 
 
 class HecEndpoint(StrEnum):
@@ -29,7 +30,8 @@ class HecSettings(HttpSettings):
     acknowledge:  wait until the indexer has written the records; the token has to have indexer acknowledgment enabled.
     channel:      GUID of our channel; one of its own for every start unless given.
     index, source, sourcetype:  what the events are given; the token's own index unless given.
-    retry:        its timeout is how long an acknowledgement is waited for.
+    batch:        octets of records in one request: as many as one acknowledgement is waited for.
+    retry:        its timeout is how long that may take.
     """
 
     profile: Literal["splunk-hec"]
@@ -41,6 +43,7 @@ class HecSettings(HttpSettings):
     index: Annotated[FieldValue, Field(max_length=255)] | None = None
     source: Annotated[FieldValue, Field(max_length=255)] = "tidegate"
     sourcetype: Annotated[FieldValue, Field(max_length=255)] = "ocsf:json"
+    batch: Annotated[Size, Field(ge=1024, le=64 << 20)] = 4 << 20
     retry: RetrySettings = RetrySettings(timeout=300.0)
 
     @property

@@ -217,3 +217,11 @@ async def test_a_cluster_that_answers_who_it_is_with_an_error_is_no_obstacle() -
         await destination.open(b"")
         assert await destination.deliver(FEW) == Delivered()
         await destination.close()
+
+
+async def test_nobody_there() -> None:
+    async with http_peer(ElasticFake().answer) as peer:
+        pass
+    with pytest.raises(DeliveryError) as caught:
+        await destination_for(peer.url).open(b"")
+    assert (caught.value.reason, caught.value.fault) == ("refused", Fault.RETRY)

@@ -15,7 +15,7 @@ import trustme
 from support.batches import batch_of, name_of
 from support.http_peer import Asked, HttpPeer, Reply, http_peer
 
-from forwarders.http.client import BODY_OCTETS
+from forwarders.http.client import BODY_OCTETS, COOKIES
 from forwarders.http.ndjson import NdjsonDestination
 from forwarders.http.ndjson_settings import NdjsonSettings
 from pipeline.errors import DeliveryError, Fault
@@ -364,3 +364,65 @@ async def test_a_connection_is_used_again() -> None:
             await destination.deliver(row_of(1))
         await destination.close()
     assert peer.connections - before <= 1
+
+
+async def test_a_connection_that_the_server_ended_is_no_failure() -> None:
+    octets = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"  # and then it ends the connection, without having said so
+    async with http_peer(lambda _: instead(octets)) as peer:
+        destination = NdjsonDestination(settings_for(peer.url), clock=lambda: NOW)
+        await destination.open(b"")
+        for _ in range(3):
+            await destination.deliver(row_of(1))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        await destination.close()
+    assert len(peer.asked) == 3
+
+
+async def test_an_attempt_may_be_given_up_and_another_begun() -> None:
+    asked = trio.Event()
+
+    async def never(_: trio.abc.Stream) -> None:
+        asked.set()
+        await trio.sleep_forever()
+
+    async with http_peer(answers(Reply(instead=never), Reply(200))) as peer:
+        destination = NdjsonDestination(settings_for(peer.url), clock=lambda: NOW)
+        await destination.open(b"")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(destination.deliver, row_of(1))
+            await asked.wait()
+            nursery.cancel_scope.cancel()
+        await destination.close()
+        await destination.open(b"")
+        await destination.deliver(row_of(1))
+        await destination.close()
+    assert len(peer.asked) == 2
+
+
+async def test_cookies_keep_us_at_one_server_behind_a_balancer_and_are_bounded() -> None:
+    async with http_peer(lambda asked: Reply(200, b"", {"set-cookie": f"c{len(asked.headers.get('cookie', '').split(';'))}=1"})) as peer:
+        destination = NdjsonDestination(settings_for(peer.url), clock=lambda: NOW)
+        await destination.open(b"")
+        for _ in range(40):
+            await destination.deliver(row_of(1))
+        await destination.close()
+    assert peer.asked[1].headers["cookie"] == "c1=1"
+    assert max(asked.headers.get("cookie", "").count("=") for asked in peer.asked) <= COOKIES
+
+
+async def test_a_server_may_answer_before_it_has_read_everything() -> None:
+    row = row_of(2000, octets=4000)
+
+    async def serve(stream: trio.SocketStream) -> None:
+        if await stream.receive_some(1000):
+            await stream.send_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno!")
+            while await stream.receive_some(65_536):
+                pass
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        peer = HttpPeer(answers(), port=listeners[0].socket.getsockname()[1])
+        error = await delivered(peer, row, compress=False)
+        nursery.cancel_scope.cancel()
+    assert error is not None
+    assert (error.reason, error.fault) == ("http-413", Fault.TOO_LARGE)
