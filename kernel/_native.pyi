@@ -18,6 +18,7 @@ __all__ = [
     "find_expanding",
     "highest_record_ids",
     "is_legal_xml",
+    "parse_changes",
     "scan_counted",
     "scan_trailed",
     "scan_wrapped_events",
@@ -163,6 +164,9 @@ class NativeAccounting:
 
 def verify_requests(buffer: bytes, spans: bytes, secret: bytes, require_message_authenticator: bool, /) -> tuple[bytes, list[int]]:
     """(spans of the Accounting-Requests that a holder of the secret sent, without padding; places of the others). Twin of wire.radius.authenticators."""
+
+def parse_changes(octets: bytes, events: tuple[object, ...], /) -> list[tuple[object, str, str, str, str, str, str, int, int | None] | None]:
+    """The fields of each word that pipeline.state.changes has packed, its event as that of its place in `events`."""
 
 def encode_responses(buffer: bytes, spans: bytes, secret: bytes, /) -> tuple[bytes, bytes]:
     """(Accounting-Responses to verified requests, their spans). Twin of wire.radius.authenticators."""

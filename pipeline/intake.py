@@ -32,8 +32,9 @@ GROUP_OCTETS: Final = 4 << 20
 SUBMISSION_OCTETS: Final = 512  # what a submission takes besides its records, so that many small ones are bounded too
 MAX_LABELS: Final = 512
 CURSOR_LINGER_S: Final = 0.05
-GROUP_LINGER_S: Final = 0.004
-BUSY_S: Final = 0.02  # a commit so soon behind another waits for company too: a transaction costs as much as hundreds of records
+GROUP_LINGER_S: Final = 0.01
+BUSY_S: Final = 0.05
+BUSY_OCTETS: Final = 64 << 10  # a commit so soon behind one so large waits for company too: a transaction costs as much as hundreds of records
 RETRY_S: Final = 1.0
 NOT_COMMITTED: Final = Committed()
 
@@ -147,8 +148,9 @@ class Intake:
                         await self._spool.work.wait()
                 elif not self._finishing and trio.current_time() < busy_until and sum(share.octets for share in self._shares.values()) < GROUP_OCTETS:
                     await trio.sleep(GROUP_LINGER_S)
-                await self._commit(self._next_group())
-                busy_until = trio.current_time() + BUSY_S
+                group = self._next_group()
+                await self._commit(group)
+                busy_until = trio.current_time() + BUSY_S if sum(waiting.octets for waiting in group) >= BUSY_OCTETS else -inf
                 if self._unsettled and not self._blocked:
                     self._spool.work.set()
         finally:

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.index import Index
 
@@ -117,8 +117,7 @@ class SessionEvent(StrEnum):
     RESTART = "restart"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionChange:
+class SessionChange(NamedTuple):
     """One record's word on a VPN session (RFC 2866), for the table of sessions.
 
     nas:            the server that tells: its address, else its name, as metadata.uid has it.

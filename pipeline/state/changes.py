@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, overload
 
+import kernel
 from pipeline.model import SessionChange, SessionEvent
 
 EVENTS: Final = tuple(SessionEvent)
@@ -69,12 +70,13 @@ class PackedChanges(Sequence[SessionChange | None]):
     @property
     def _all(self) -> tuple[SessionChange | None, ...]:
         if self._words is None:
-            self._words = tuple(parse_changes(self.octets))
+            make = SessionChange._make
+            self._words = tuple([None if word is None else make(word) for word in kernel.parse_changes(self.octets, EVENTS)])
         return self._words
 
 
 def parse_changes(octets: bytes) -> Iterator[SessionChange | None]:
-    """The words of such octets, which we made ourselves."""
+    """The words of such octets, which we made ourselves; the kernel has a twin of it."""
     at = 0
     while at < len(octets):
         event = octets[at]

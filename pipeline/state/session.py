@@ -122,16 +122,17 @@ def _changed_by(change: SessionChange, begun: int, now_ms: int, known: Session) 
     first, second = (change, known) if is_later else (known, change)
     account = first if first.user else second
     last = change.at_ms if is_later else known.last_at_ms
+    was_open = known.ended_at_ms is None
     return Session(
-        number=known.number,
-        nas=known.nas,
-        session_id=known.session_id,
-        user=account.user,
-        domain=account.domain,
-        address=first.address or second.address,
-        client=first.client or second.client,
-        begun_at_ms=min(known.begun_at_ms, begun),
-        last_at_ms=last,
-        ended_at_ms=last if known.is_open and change.event is SessionEvent.STOP else known.ended_at_ms,
-        heard_at_ms=now_ms if known.is_open else known.heard_at_ms,
+        known.number,
+        known.nas,
+        known.session_id,
+        account.user,
+        account.domain,
+        first.address or second.address,
+        first.client or second.client,
+        min(known.begun_at_ms, begun),
+        last,
+        last if was_open and change.event is SessionEvent.STOP else known.ended_at_ms,
+        now_ms if was_open else known.heard_at_ms,
     )

@@ -124,9 +124,10 @@ class Sessions:
         draft = _Draft(self, self._next_number, now_ms)
         for change in changes:
             draft.hear(change)
-        untold = [self._sure(number) for nas in draft.restarts for number in self._of_nas.get(nas, ()) if number not in draft.saved]
-        for session in (*untold, *draft.saved.values()):
-            draft.keep(session.ended_by(draft.restarts.get(session.nas, ())), session)
+        if draft.restarts:
+            untold = [self._sure(number) for nas in draft.restarts for number in self._of_nas.get(nas, ()) if number not in draft.saved]
+            for session in (*untold, *draft.saved.values()):
+                draft.keep(session.ended_by(draft.restarts.get(session.nas, ())), session)
         saved = draft.saved
         silent = self._aged(self._open, saved, lambda session: now_ms - session.heard_at_ms > self._idle_ms)
         gone = self._aged(self._closed, saved, lambda session: now_ms - session.heard_at_ms > self._keep_ms + (self._idle_ms if session.is_open else 0))
@@ -208,6 +209,7 @@ class _Draft:
         self.saved: Final[dict[int, Session]] = {}
         self.restarts: Final[dict[str, list[int]]] = {}
         self._newest: Final[dict[Id, int]] = {}
+        self._former: Final[dict[str, Sequence[int]]] = {}
 
     def hear(self, change: SessionChange) -> None:
         """Take in one word; one without an ID says nothing."""
@@ -216,8 +218,8 @@ class _Draft:
         elif change.session_id:
             restarts = self._restarts_of(change.nas)
             known = self._known((change.nas, change.session_id))
-            for session in follow(known.ended_by(restarts) if known else None, change, self._now_ms):
-                self.keep(session.ended_by(restarts[-1:]), known)
+            for session in follow(known.ended_by(restarts) if known and restarts else known, change, self._now_ms):
+                self.keep(session.ended_by(restarts[-1:]) if restarts else session, known)
 
     def _restart(self, change: SessionChange) -> None:
         """A server began anew: what ends by that is seen to when it is heard of, and of all others when the plan is made.
@@ -232,11 +234,11 @@ class _Draft:
         self.keep(Session(known.number if known else UNNUMBERED, change.nas, "", "", "", "", "", at_ms, at_ms, at_ms, self._now_ms), known)
 
     def _restarts_of(self, nas: str) -> Sequence[int]:
-        known = self.restarts.get(nas)
-        if known is not None:
-            return known
-        server = self._table.newest((nas, ""))
-        return () if server is None else (server.last_at_ms,)
+        known = self.restarts.get(nas) or self._former.get(nas)
+        if known is None:
+            server = self._table.newest((nas, ""))
+            known = self._former[nas] = () if server is None else (server.last_at_ms,)
+        return known
 
     def _known(self, key: Id) -> Session | None:
         number = self._newest.get(key)
@@ -247,9 +249,10 @@ class _Draft:
         if session == known:
             return
         if session.number == UNNUMBERED:
-            session = session._replace(number=self._next_number)
+            session = Session(self._next_number, *session[1:])
             self._next_number += 1
         self.saved[session.number] = session
-        newest = self._known(session.key)
-        if newest is None or session.is_newer(newest):
-            self._newest[session.key] = session.number
+        key = session.key
+        newest = self._known(key)
+        if newest is None or newest is session or session.is_newer(newest):
+            self._newest[key] = session.number

@@ -21,7 +21,7 @@ from normalizers.native import NativeNormalizer
 from normalizers.normalizer import Normalizer
 from normalizers.settings import NormalizeSettings
 from pipeline.model import Batch, SessionChange, SessionEvent, Trust
-from pipeline.state.changes import PackedChanges, encode_changes, parse_changes
+from pipeline.state.changes import EVENTS, PackedChanges, encode_changes, parse_changes
 from wire.radius.attributes import Attribute
 from wire.radius.authenticators import encode_response, encode_status_server
 from wire.radius.packet import Packet, encode_packet
@@ -202,6 +202,7 @@ words = st.none() | st.builds(SessionChange, st.sampled_from(SessionEvent), text
 def test_words_on_sessions_stay_what_they_are(told: list[SessionChange | None]) -> None:
     packed = PackedChanges(encode_changes(told), len(told))
     assert list(parse_changes(packed.octets)) == told
+    assert [None if word is None else SessionChange._make(word) for word in kernel.parse_changes(packed.octets, EVENTS)] == told
     assert list(packed) == told
     assert packed == tuple(told)
     assert (len(packed), list(packed[1:]), [packed[place] for place in range(len(told))]) == (len(told), told[1:], told)

@@ -30,7 +30,7 @@ mod _native {
     #[pymodule_export]
     use super::normalizer::{NativeAccounting, NativeBatch, Normalizer};
     #[pymodule_export]
-    use super::radius::{Retransmissions, encode_responses, verify_requests};
+    use super::radius::{Retransmissions, encode_responses, parse_changes, verify_requests};
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;

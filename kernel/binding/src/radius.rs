@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString, PyTuple};
 use tidegate_core::radius;
 
 use crate::{native_u32, parse_u32};
@@ -72,4 +72,35 @@ impl Retransmissions {
     fn __len__(&self) -> usize {
         self.core.lock().map_or(0, |core| core.len())
     }
+}
+
+type Word<'py> = (
+    Bound<'py, PyAny>,
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
+    i64,
+    Option<i64>,
+);
+
+/// The fields of packed words.
+#[pyfunction]
+#[pyo3(signature = (octets, events, /))]
+pub fn parse_changes<'py>(
+    py: Python<'py>,
+    octets: &[u8],
+    events: &Bound<'py, PyTuple>,
+) -> PyResult<Vec<Option<Word<'py>>>> {
+    let text = |octets: &[u8]| PyString::new(py, &String::from_utf8_lossy(octets));
+    radius::Changes::new(octets)
+        .map(|change| {
+            let Some(change) = change else { return Ok(None) };
+            let event = events.get_item(usize::from(change.event) - 1)?;
+            let [nas, id, user, domain, address, client] = change.texts.map(text);
+            Ok(Some((event, nas, id, user, domain, address, client, change.at_ms, change.started_at_ms)))
+        })
+        .collect()
 }

@@ -142,7 +142,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.send(group, names)
         self.now.commit(group)
         if again:
-            self.send([replace(word, at_ms=10**9) for word in group], names)
+            self.send([word._replace(at_ms=10**9) for word in group], names)
             self.now.commit([])
 
     @rule(group=groups, steps=st.integers(0, 30), seed=seeds)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pipeline.model import SessionChange, SessionEvent
@@ -183,7 +181,7 @@ def test_what_was_heard_of_last_stays_longest() -> None:
     sessions = table(max=2)
     hear(sessions, start(1, "a"))
     hear(sessions, start(1, "b"))
-    hear(sessions, replace(update(2), session_id="a"))
+    hear(sessions, update(2)._replace(session_id="a"))
     hear(sessions, start(3, "c"))
     assert sorted(each.session_id for each in sessions) == ["a", "c"]
 

@@ -15,6 +15,7 @@ mod values;
 
 pub use accounting::{Accounting, Call, Normalized};
 pub use authenticators::{encode_responses, verify_requests};
+pub use changes::{Change, Changes};
 pub use dictionary::{Dictionary, DictionaryPart};
 pub use retransmissions::Retransmissions;
 
