@@ -30,6 +30,7 @@ import trio
 
 from forwarders.delivery import Delivery
 from forwarders.settings import ForwarderSettings
+from gateway.backfill import TAKE, make_backfill
 from gateway.blockades import tell_blockades
 from gateway.commands import commands
 from gateway.config import Config
@@ -129,7 +130,9 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
         async with trio.open_nursery() as roof:
             await roof.start(_obey_signals, gateway, roof.cancel_scope)
             roof.start_soon(tell_blockades, spool, log)
-            await roof.start(serve_control, config.gateway.state_dir, commands(config, spool, rejects, gateway.gaps, gateway.conditions), log)
+            backfill = make_backfill(config, normalizer, gateway.intake, clock=time.time_ns)
+            answers = {**commands(config, spool, rejects, gateway.gaps, gateway.conditions), TAKE: backfill}
+            await roof.start(serve_control, config.gateway.state_dir, answers, log)
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
                 gateway.say(Ready("metrics", Transport.HTTP, address))

@@ -5,6 +5,8 @@ A UNIX stream socket of mode 0600. Newline-delimited JSON, one reply per request
     {"command": "rejects.last", "last": 5, "reason": "bad-time"}   ->   {"ok": true, "result": [...]}
                                                                         {"ok": false, "error": {"what": ..., "why": ..., "fix": ...}}
 
+A request that has octets of its own says how many, `"octets": 1024`, and they follow its line: at most 4 MiB, within 60 s.
+
 Only this user and root are served (SO_PEERCRED, unix(7)): the mode is the door, the credentials are the lock. A line ends within 64 KiB
 and 10 s, 16 connections are served at a time. Which commands there are is the table that `gateway.app` hands in.
 """
@@ -31,6 +33,8 @@ SOCKET_NAME: Final = "control.sock"
 MAX_LINE: Final = 64 << 10
 MAX_REPLY: Final = 64 << 20
 LINE_SECONDS: Final = 10.0
+MAX_BODY: Final = 4 << 20
+BODY_SECONDS: Final = 60.0
 MAX_CONNECTIONS: Final = 16
 MAX_SUN_PATH: Final = 107  # sockaddr_un, unix(7)
 UCRED: Final = struct.Struct("=iII")  # pid, uid, gid
@@ -48,16 +52,22 @@ class NotRunningError(ControlError):
     """No gateway runs on this state directory."""
 
 
+class NoAnswerError(ControlError):
+    """The gateway was asked and didn't answer: nobody knows whether it did what was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One question to the running gateway.
 
     command:    a name of the table.
     arguments:  what else the line held.
+    body:       octets that followed the line.
     """
 
     command: str
     arguments: Mapping[str, object] = field(default_factory=dict)
+    body: bytes = b""
 
     def text(self, name: str) -> str | None:
         """An argument that has to be text; None where there is none.
@@ -129,7 +139,14 @@ async def serve_connection(stream: trio.abc.Stream, commands: Mapping[str, Comma
     lines = _Lines(stream, MAX_LINE)
     while (line := await lines.next(LINE_SECONDS)) is not None:
         try:
-            reply: object = {"ok": True, "result": await _answer(line, commands)}
+            asked = _parse(line)
+            body = await lines.take(_octets(asked), BODY_SECONDS)
+            if body is None:
+                return
+            reply: object = {"ok": True, "result": await _answer(asked, body, commands)}
+        except _UnboundedError as error:
+            log.warning("control request refused", why=str(error))
+            return
         except GatewayError as error:
             what, why, fix = (getattr(error, name, "") for name in ("what", "why", "fix"))
             reply = {"ok": False, "error": {"what": what, "why": why or str(error), "fix": fix}}
@@ -142,18 +159,32 @@ async def serve_connection(stream: trio.abc.Stream, commands: Mapping[str, Comma
             return
 
 
-async def _answer(line: bytes, commands: Mapping[str, Command]) -> object:
+class _UnboundedError(GatewayError):
+    """Nobody knows where the next request begins."""
+
+
+def _parse(line: bytes) -> object:
     try:
-        asked = orjson.loads(line)
+        return orjson.loads(line)
     except orjson.JSONDecodeError:
-        asked = None
+        return None
+
+
+def _octets(asked: object) -> int:
+    octets = asked.pop("octets", 0) if isinstance(asked, dict) else 0
+    if type(octets) is not int or not 0 <= octets <= MAX_BODY:
+        raise _UnboundedError(f"octets have to be a number up to {MAX_BODY}")
+    return octets
+
+
+async def _answer(asked: object, body: bytes, commands: Mapping[str, Command]) -> object:
     name = asked.pop("command", None) if isinstance(asked, dict) else None
-    if not isinstance(name, str):
+    if not isinstance(asked, dict) or not isinstance(name, str):
         raise ControlError("control", 'a request is {"command": NAME, ...} on one line')
     command = commands.get(name)
     if command is None:
         raise ControlError(name[:64], "is not a command of this gateway", f"it has {', '.join(sorted(commands))}")
-    return await command(Request(name, asked))
+    return await command(Request(name, asked, body))
 
 
 async def ask(state_dir: Path, request: Request, *, seconds: float = 30.0) -> object:
@@ -164,7 +195,8 @@ async def ask(state_dir: Path, request: Request, *, seconds: float = 30.0) -> ob
 
     Raises:
         NotRunningError: nobody listens there.
-        ControlError: the gateway refused, or didn't answer in `seconds`.
+        NoAnswerError: it didn't answer in `seconds`, or went away.
+        ControlError: it refused.
     """
     path = state_dir / SOCKET_NAME
     with trio.move_on_after(seconds), _address(path) as address, trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connecting:
@@ -176,14 +208,15 @@ async def ask(state_dir: Path, request: Request, *, seconds: float = 30.0) -> ob
             raise ControlError(str(path), f"can't be connected to: {error.strerror}", "run this as the gateway's user or as root") from error
         stream = trio.SocketStream(connecting)
         with contextlib.suppress(trio.BrokenResourceError):
-            await stream.send_all(orjson.dumps({**request.arguments, "command": request.command}) + b"\n")
+            octets = {"octets": len(request.body)} if request.body else {}
+            await stream.send_all(orjson.dumps({**request.arguments, **octets, "command": request.command}) + b"\n" + request.body)
             line = await _Lines(stream, MAX_REPLY).next(seconds)
             if line is not None:
                 reply = orjson.loads(line)
                 if reply["ok"]:
                     return reply["result"]
                 raise ControlError(**reply["error"])
-    raise ControlError(str(path), "the running gateway didn't answer", "its log may say why")
+    raise NoAnswerError(str(path), "the running gateway didn't answer", "its log may say why")
 
 
 class _Lines:
@@ -191,6 +224,20 @@ class _Lines:
 
     def __init__(self, stream: trio.abc.Stream, limit: int) -> None:
         self._stream, self._limit, self._kept = stream, limit, bytearray()
+
+    async def take(self, octets: int, seconds: float) -> bytes | None:
+        """So many octets; None where they don't come in `seconds`."""
+        with trio.move_on_after(seconds):
+            while len(self._kept) < octets:
+                data = await self._stream.receive_some(64 << 10)
+                if not data:
+                    return None
+                self._kept += data
+        if len(self._kept) < octets:
+            return None
+        taken = bytes(self._kept[:octets])
+        del self._kept[:octets]
+        return taken
 
     async def next(self, seconds: float) -> bytes | None:
         """The next line without its LF; None at the end, after `seconds` without one, and at one longer than the limit."""

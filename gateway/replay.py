@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -75,12 +76,10 @@ class Summary:
         return not self.closed and not understood and (not self.files or bool(self.received or self.damages))
 
 
-class Replay:
-    """One run over any number of files.
+class Course(ABC):
+    """One run over any number of files, whatever becomes of the messages in them.
 
     Args:
-        normalizer: makes records.
-        output: where NDJSON goes.
         tell: takes one line about a damage or a file passed over.
         advance: takes the octets of input that were read.
         clock: arrival of what is read, nanoseconds since the Unix epoch.
@@ -90,8 +89,6 @@ class Replay:
 
     def __init__(
         self,
-        normalizer: Normalize,
-        output: BinaryIO,
         *,
         tell: Callable[[str], None],
         advance: Callable[[int], None] = lambda _octets: None,
@@ -99,26 +96,20 @@ class Replay:
         engine: Engine = Engine.NATIVE,
         salvage: bool = False,
     ) -> None:
-        self._normalizer, self._output, self._tell, self._advance, self._clock = normalizer, output, tell, advance, clock
-        self._engine, self._salvage = engine, salvage
-        self._written: Final = KeySet(os.urandom(16))
+        self._tell, self._advance, self._clock, self._engine, self._salvage = tell, advance, clock, engine, salvage
         self.summary: Final = Summary()
 
-    def run(self, files: Iterable[Found | Unreadable]) -> Summary:
-        """Read all files; stops early only if nobody reads the output any more.
+    @abstractmethod
+    def _take(self, frames: Frames) -> None:
+        """Be done with some messages, and count them."""
 
-        Raises:
-            OSError: the output can't be written.
-        """
-        try:
-            for found in files:
-                if isinstance(found, Unreadable):
-                    self._skip(found.path, found.reason)
-                else:
-                    self._read_file(found)
-            self._output.flush()
-        except BrokenPipeError:
-            self.summary.closed = True
+    def run(self, files: Iterable[Found | Unreadable]) -> Summary:
+        """Read all files."""
+        for found in files:
+            if isinstance(found, Unreadable):
+                self._skip(found.path, found.reason)
+            else:
+                self._read_file(found)
         return self.summary
 
     def _skip(self, path: Path, reason: str) -> None:
@@ -166,6 +157,44 @@ class Replay:
 
     def _origin(self, path: str) -> Origin:
         return Origin("replay", Transport.FILE, path, self._clock())
+
+
+class Replay(Course):
+    """A run that writes records.
+
+    Args:
+        normalizer: makes records.
+        output: where NDJSON goes.
+        tell, advance, clock, engine, salvage: as any Course has them.
+    """
+
+    def __init__(
+        self,
+        normalizer: Normalize,
+        output: BinaryIO,
+        *,
+        tell: Callable[[str], None],
+        advance: Callable[[int], None] = lambda _octets: None,
+        clock: Callable[[], int] = time.time_ns,
+        engine: Engine = Engine.NATIVE,
+        salvage: bool = False,
+    ) -> None:
+        super().__init__(tell=tell, advance=advance, clock=clock, engine=engine, salvage=salvage)
+        self._normalizer, self._output = normalizer, output
+        self._written: Final = KeySet(os.urandom(16))
+
+    def run(self, files: Iterable[Found | Unreadable]) -> Summary:
+        """Read all files; stops early only if nobody reads the output any more.
+
+        Raises:
+            OSError: the output can't be written.
+        """
+        try:
+            super().run(files)
+            self._output.flush()
+        except BrokenPipeError:
+            self.summary.closed = True
+        return self.summary
 
     def _take(self, frames: Frames) -> None:
         batch, summary = self._normalizer.normalize(frames), self.summary

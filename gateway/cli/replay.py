@@ -9,12 +9,22 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.run import ConfigOption
 from gateway.exit_code import ExitCode
 from kernel import Engine
+
+if TYPE_CHECKING:  # what a command needs is imported when it runs
+    from gateway.replay_into import Target
+
+ALONE = ("output", "profile", "keep")
+"""Parameters of a replay that no gateway takes part in."""
+
+TOGETHER = ("to", "rate", "config")
+"""Parameters of a replay into a gateway."""
 
 
 class Keep(StrEnum):
@@ -25,6 +35,7 @@ class Keep(StrEnum):
 
 
 def replay(
+    context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="EVTX, event XML, NDJSON, syslog text; a folder of them; - for standard input.")],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE or -", help="Where records go; a file is replaced once it is complete.")] = Path("-"),
@@ -33,8 +44,16 @@ def replay(
     engine: Annotated[Engine, typer.Option("--engine", envvar="TIDEGATE_ENGINE", help="Which implementation runs where there are two.")] = Engine.NATIVE,
     salvage: Annotated[bool, typer.Option("--salvage", help="Search EVTX chunks for records behind a broken one.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
+    into: Annotated[bool, typer.Option("--into", help="Hand the events to the running gateway, as if they had come in by a listener.")] = False,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="With --into: only this destination gets them.")] = "",
+    rate: Annotated[str, typer.Option("--rate", metavar="N|max", help="With --into: events a second.")] = "1000",
+    config: ConfigOption = None,
 ) -> int:
     """Turn files of Windows events into OCSF records, one JSON object a line; a reconciled summary goes to standard error."""
+    _check_together(context, into=into)
+    if into:
+        return _replay_into(paths, _target(config, to, rate), engine=engine, salvage=salvage, as_json=as_json)
+
     from gateway.replay import Replay, gather
     from gateway.replay_output import STDOUT, open_output
     from gateway.replay_report import encode_summary, render_summary
@@ -51,6 +70,49 @@ def replay(
     sys.stderr.write(encode_summary(summary) if as_json else render_summary(summary))
     if summary.closed:
         _forget_stdout()
+    return ExitCode.FAILED if summary.failed else ExitCode.OK
+
+
+def _check_together(context: typer.Context, *, into: bool) -> None:
+    """Refuse what would have no effect."""
+    for name in ALONE if into else TOGETHER:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            said = "isn't for --into: the running gateway's own holds" if into else "is for --into"
+            raise typer.BadParameter(said, param_hint=f"--{name}")
+
+
+def _target(config: Path | None, to: str, rate: str) -> Target:
+    import os
+
+    from gateway.config import load, locate
+    from gateway.replay_into import Target
+
+    try:
+        per_second = None if rate == "max" else float(rate)
+    except ValueError as error:
+        raise typer.BadParameter("write a number, or max", param_hint="--rate") from error
+    if per_second is not None and not 0 < per_second < float("inf"):
+        raise typer.BadParameter("has to be more than 0", param_hint="--rate")
+    return Target(load(locate(config, os.environ), os.environ).gateway.state_dir, to, per_second)
+
+
+def _replay_into(paths: list[Path], target: Target, *, engine: Engine, salvage: bool, as_json: bool) -> int:
+    import trio
+
+    from gateway.replay import gather
+    from gateway.replay_into import replay_into
+    from gateway.replay_report import encode_summary, render_summary
+    from pipeline.log import escape_text
+
+    files, octets = gather(paths)
+    with _cleaned_up(), _progress(octets, shown=sys.stderr.isatty()) as (tell, advance):
+        run = partial(replay_into, target, files, tell=lambda line: tell(f"tidegate: {escape_text(line)}"), advance=advance, engine=engine, salvage=salvage)
+        summary, failed = trio.run(run)
+    if summary.files or failed is None:
+        sys.stderr.write(encode_summary(summary) if as_json else render_summary(summary))
+    if failed is not None:
+        raise failed
     return ExitCode.FAILED if summary.failed else ExitCode.OK
 
 
