@@ -101,10 +101,11 @@ def garbling(noise: bytes) -> Fault:
 
 
 def reset(*streams: Stream) -> None:
-    """End connections by RST."""
+    """End connections by RST, those that haven't ended yet."""
     for stream in streams:
-        stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, LINGER_NOT)
-        stream.socket.close()
+        if stream.socket.fileno() >= 0:
+            stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, LINGER_NOT)
+            stream.socket.close()
 
 
 async def _copy(source: Stream, sink: Stream, *, latency: float = 0.0, rate: float | None = None) -> None:
@@ -151,17 +152,23 @@ class FaultProxy:
 
     def __init__(self, behind: int, course: Callable[[], Fault]) -> None:
         self.port, self.behind, self.course, self.met = 0, behind, course, 0
-        self._at_fault: set[trio.CancelScope] = set()
+        self._open: set[trio.CancelScope] = set()
+        self._ended = trio.lowlevel.ParkingLot()
 
     def turn(self, course: Callable[[], Fault]) -> None:
         """Begin another course: connections end with the old one, in RST."""
         self.course = course
-        for scope in self._at_fault:
+        for scope in self._open:
             scope.cancel()
 
     def mend(self) -> None:
         """Pass everything from now on."""
         self.turn(always(passing()))
+
+    async def idle(self) -> None:
+        """Return once no connection is open: what passes has arrived."""
+        while self._open:
+            await self._ended.park()
 
     async def serve(self, client: Stream) -> None:
         self.met += 1
@@ -172,17 +179,18 @@ class FaultProxy:
             return opened[-1]
 
         with trio.CancelScope() as scope:
-            self._at_fault.add(scope)
+            self._open.add(scope)
             try:
                 await self.course()(client, connect)
             except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
                 reset(*opened)
             finally:
-                self._at_fault.discard(scope)
+                self._open.discard(scope)
                 if scope.cancel_called:
                     reset(*opened)
                 for stream in opened:
                     stream.socket.close()
+                self._ended.unpark_all()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -17,6 +17,14 @@ from typing import IO, Final
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = re.compile(r"(?m)^(tidegate_\w+)\{([^}]*)\} ([0-9.e+]+)$|^(tidegate_\w+) ([0-9.e+]+)$")
 WAIT_S: Final = 30
+
+
+class EndedError(AssertionError):
+    """It ended before it was ready."""
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(f"ended with {code}: {said}")
+        self.code = code
 
 
 class GatewayProcess:
@@ -34,7 +42,7 @@ class GatewayProcess:
         while sum(line.startswith("ready ") for line in self.lines) < count:
             line = _stream(self.process.stdout).readline()
             if not line:
-                raise AssertionError(f"ended with {self.process.wait(WAIT_S)}: {_stream(self.process.stderr).read()}")
+                raise EndedError(self.process.wait(WAIT_S), _stream(self.process.stderr).read())
             self.lines.append(line.rstrip("\n"))
 
     def address(self, name: str, transport: str) -> tuple[str, int]:
@@ -82,9 +90,11 @@ class GatewayProcess:
 
 
 @contextmanager
-def running_gateway(config: Path, *, ready: int, environ: Mapping[str, str] | None = None) -> Iterator[GatewayProcess]:
+def running_gateway(
+    config: Path, *, ready: int, environ: Mapping[str, str] | None = None, program: Sequence[str] = ("-m", "gateway")
+) -> Iterator[GatewayProcess]:
     """A gateway that runs and accepts on `ready` addresses; killed at the end if it still runs."""
-    command = [sys.executable, "-m", "gateway", "run", "--config", str(config)]
+    command = [sys.executable, *program, "run", "--config", str(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **(environ or {})}) as process:
         try:
             gateway = GatewayProcess(process, config)

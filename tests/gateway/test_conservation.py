@@ -1,0 +1,93 @@
+"""Conservation: what was acknowledged is at every destination or in its dead letters, whatever networks, disks and the gateway's own death do."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+import trio
+from support.conservation import Site, site
+from support.crashing_gateway import POINTS
+from support.fault_proxy import (
+    Fate,
+    Fault,
+    garbling,
+    half_closing,
+    hanging,
+    losing_answers,
+    passing,
+    refusing,
+    resetting,
+    swallowing,
+)
+
+RATE = 60.0
+ANY_MOMENT = "any moment"
+
+
+def answering(random: Random) -> Callable[[], Fault]:
+    """Faults of a network before somebody whose answer counts: anything may happen, as long as now and then nothing does."""
+    return lambda: random.choice(
+        (
+            passing(),
+            passing(latency=0.01),
+            passing(rate=200_000.0),
+            refusing,
+            hanging,
+            swallowing,
+            resetting(random.randrange(40_000)),
+            half_closing(random.randrange(40_000)),
+            losing_answers,
+            garbling(b"HTTP/1.1 2000 OK\r\n\r\n\x00"),
+        )
+    )
+
+
+def silent(random: Random) -> Callable[[], Fault]:
+    """Faults that take nothing which the next one hasn't got: whoever acknowledges by TCP alone mustn't die together with the gateway."""
+    return lambda: random.choice((passing(), passing(latency=0.01), passing(rate=500_000.0), refusing))
+
+
+def fate(random: Random) -> Callable[[], Fate]:
+    return lambda: random.choices(list(Fate), weights=(90, 2, 4, 4))[0]
+
+
+def spoil(here: Site, random: Random) -> None:
+    for name, proxy in here.streams.items():
+        proxy.course = silent(random) if name in {"syslog", "sensor"} else answering(random)
+    here.relay.fates = fate(random)
+
+
+def mend(here: Site) -> None:
+    for name, proxy in here.streams.items():
+        if name in {"syslog", "sensor"}:
+            proxy.course = passing  # what is on its way there arrives
+        else:
+            proxy.mend()
+    here.relay.mend()
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_every_acknowledged_event_survives_every_death(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    deaths = random.sample((*POINTS, ANY_MOMENT, ANY_MOMENT), len(POINTS) + 2)
+    async with site(tmp_path) as here, trio.open_nursery() as nursery:
+        nursery.start_soon(here.send, RATE)
+        spoil(here, random)
+        for point in deaths:
+            if point == ANY_MOMENT:
+                async with here.life() as gateway:
+                    await here.until_acked(len(here.acked) + random.randint(1, 200))
+                    gateway.process.kill()
+                continue
+            assert await here.die(point, random.randint(1, 6)) == -signal.SIGKILL, point
+        mend(here)
+        async with here.life() as gateway:
+            here.stop.set()
+            await here.quiet.wait()
+            assert await trio.to_thread.run_sync(gateway.stop) == 0
+        await here.arrived()
+        here.judge()
