@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
-import orjson
 import trio
 
-from forwarders.http.answer import LONGEST_BODY, Answer, Statuses, words
+from forwarders.http.answer import Answer, Statuses, parse_object, words
 from forwarders.http.client import Client
 from pipeline.errors import DeliveryError, Fault
 
@@ -72,7 +71,7 @@ def read_token(client: Client, answer: Answer, statuses: Statuses) -> AccessToke
     Raises:
         DeliveryError: there is none, with what the endpoint says. No record is to blame for that, so it is RETRY or DENIED.
     """
-    said = _object(answer)
+    said = parse_object(answer) or {}
     fault = statuses.fault(answer.status)
     if fault is not None:
         code, description = said.get("error"), said.get("error_description")
@@ -82,11 +81,3 @@ def read_token(client: Client, answer: Answer, statuses: Statuses) -> AccessToke
     if not isinstance(value, str) or not (value.isascii() and value.isprintable()) or len(value) > LONGEST_TOKEN:
         raise DeliveryError("token-unreadable", Fault.RETRY, detail="the answer to our sign-in holds no token")
     return AccessToken(value, float(lifetime) if lifetime.isascii() and lifetime.isdecimal() and len(lifetime) <= DIGITS else 0.0)
-
-
-def _object(answer: Answer) -> dict[str, object]:
-    try:
-        found = orjson.loads(answer.text(LONGEST_BODY) or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -22,6 +22,8 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Final
 
+import orjson
+
 from pipeline.errors import Fault
 
 LONGEST_WORDS: Final = 200
@@ -113,6 +115,15 @@ def what_it_says(answer: Answer) -> str:
     if location is not None:
         said = f"sends us to {words(location.encode('utf-8', 'replace'))}, where we don't follow; {said}"
     return f"{answer.status} {said}".rstrip("; ")
+
+
+def parse_object(answer: Answer) -> dict[str, object] | None:
+    """The JSON object that an answer is; None if it isn't one."""
+    try:
+        found = orjson.loads(answer.text(LONGEST_BODY) or b"")
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def words(octets: bytes) -> str:

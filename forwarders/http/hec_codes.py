@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import orjson
-
-from forwarders.http.answer import Answer, Statuses
+from forwarders.http.answer import Answer, Statuses, parse_object
 from pipeline.errors import Fault
 
 CODES: Final[Mapping[int, Fault | None]] = MappingProxyType(
@@ -53,7 +51,6 @@ CODES: Final[Mapping[int, Fault | None]] = MappingProxyType(
 HEALTHY: Final = 17
 STATUSES: Final = Statuses(taken=frozenset())
 OK: Final = 200
-LONGEST_BODY: Final = 64 << 10
 
 
 class HecAnswer(NamedTuple):
@@ -85,12 +82,3 @@ def read_acks(answer: Answer) -> dict[str, object] | None:
     """What /services/collector/ack says: `{"acks": {"7": true}}`, whether each is indexed; None if it says something else."""
     acks = (parse_object(answer) or {}).get("acks")
     return acks if answer.status == OK and isinstance(acks, dict) else None
-
-
-def parse_object(answer: Answer) -> dict[str, object] | None:
-    """The JSON object that an answer is; None if it isn't one."""
-    try:
-        found = orjson.loads(answer.text(LONGEST_BODY) or b"")
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None

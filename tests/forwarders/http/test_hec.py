@@ -7,7 +7,9 @@ from uuid import UUID
 import orjson
 import pytest
 import trio
-from support.batches import batch_of, name_of
+from hypothesis import given
+from hypothesis import strategies as st
+from support.batches import batch_of, name_of, uid_of
 from support.hec_fake import CODES, TOKEN, HecFake, said
 from support.http_peer import Asked, Reply, http_peer
 
@@ -16,6 +18,7 @@ from forwarders.http import hec_codes
 from forwarders.http.hec import MOST_MISSED, HecDestination
 from forwarders.http.hec_settings import HecSettings
 from pipeline.errors import DeliveryError, Fault
+from pipeline.index import Entry, Index
 from pipeline.spool.row import Row
 
 CHANNEL = UUID("7d1f5a52-0000-4000-8000-000000000001")
@@ -206,3 +209,19 @@ async def test_an_acknowledgement_forgotten_by_a_restart_is_never_true() -> None
         with pytest.raises(trio.TooSlowError):
             await destination.deliver(row_of(1))
         await destination.close()
+
+
+@given(st.lists(st.tuples(st.text(max_size=30), st.dictionaries(st.text(max_size=9), st.text(max_size=30), min_size=1)), min_size=1, max_size=9))
+def test_nobody_gets_out_of_an_envelope(records: list[tuple[str, dict[str, str]]]) -> None:
+    entries, texts, at = [], [], 0
+    for number, (computer, record) in enumerate(records):
+        text = orjson.dumps(record)
+        entries.append(Entry(at, at + len(text), uid_of(number), False, 3002, "4776", 1, 1_700_000_000_000 + number, computer))
+        texts.append(text + b"\n")
+        at += len(text) + 1
+    row = Row.whole(b"".join(texts), Index.of(entries), 0)
+    fake = HecFake(acknowledges=False)
+    body = destination_for(settings_for("https://splunk.contoso.example"))._body(row)
+    fake.answer(Asked("POST", "/services/collector/event", {"authorization": f"Splunk {TOKEN}"}, body))
+    assert [(envelope["host"], envelope["event"]) for envelope in fake.events] == [(computer or "-", record) for computer, record in records]
+    assert [envelope["time"] for envelope in fake.events] == [(1_700_000_000_000 + number) / 1000 for number in range(len(records))]
