@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Final
@@ -67,8 +67,8 @@ def make_backfill(config: Config, normalizer: Normalizer, intake: Intake, *, clo
             receipt = await intake.submit(batch)
             await receipt.wait()
         except SpoolError:
-            return asdict(Taken(again=True))
-        return asdict(_taken(batch, receipt.duplicates))
+            return Taken(again=True)
+        return _taken(batch, receipt.duplicates)
 
     return take
 

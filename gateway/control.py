@@ -143,20 +143,24 @@ async def serve_connection(stream: trio.abc.Stream, commands: Mapping[str, Comma
             body = await lines.take(_octets(asked), BODY_SECONDS)
             if body is None:
                 return
-            reply: object = {"ok": True, "result": await _answer(asked, body, commands)}
+            reply = _encode({"ok": True, "result": await _answer(asked, body, commands)})
         except _UnboundedError as error:
             log.warning("control request refused", why=str(error))
             return
         except GatewayError as error:
             what, why, fix = (getattr(error, name, "") for name in ("what", "why", "fix"))
-            reply = {"ok": False, "error": {"what": what, "why": why or str(error), "fix": fix}}
+            reply = _encode({"ok": False, "error": {"what": what, "why": why or str(error), "fix": fix}})
         except Exception:  # one question that fails must not end the gateway
             log.exception("control command failed")
-            reply = {"ok": False, "error": {"what": "the running gateway", "why": "failed to answer", "fix": "its log says why"}}
+            reply = _encode({"ok": False, "error": {"what": "the running gateway", "why": "failed to answer", "fix": "its log says why"}})
         with trio.move_on_after(LINE_SECONDS) as scope:
-            await stream.send_all(orjson.dumps(reply, default=str) + b"\n")
+            await stream.send_all(reply)
         if scope.cancelled_caught:
             return
+
+
+def _encode(reply: object) -> bytes:
+    return orjson.dumps(reply, default=str) + b"\n"
 
 
 class _UnboundedError(GatewayError):
