@@ -26,7 +26,7 @@ run: $(VENV)/built  ## set up what is missing, then a demo gateway with a simula
 setup: $(VENV)/built $(VENV)/kerberos  ## leave .venv/bin/tidegate, its kernel built in release mode, Kerberos where it can be
 
 .PHONY: test-setup
-test-setup: setup $(VENV)/tested .cache/apt/unpacked  ## add what the tests need: packages, and peers unpacked below .cache
+test-setup: setup $(VENV)/tested .cache/apt/unpacked .cache/kafka/unpacked  ## add what the tests need: packages, and peers unpacked below .cache
 
 .PHONY: test
 test: test-setup  ## the whole test suite
@@ -110,3 +110,9 @@ $(VENV)/tested: requirements/dev.txt $(VENV)/installed
 	@echo "unpacking rsyslog, loggen, a Kerberos KDC and FreeRADIUS below .cache for the tests; nothing is installed"
 	@tests/support/unpack-peers
 	@touch $@
+
+# Without Java and Maven the stamp stays away, so that the next setup tries again.
+.cache/kafka/unpacked: tests/support/unpack-kafka tests/support/kafka.pom.xml
+	@echo "fetching Kafka's jars below .cache for the tests"
+	@tests/support/unpack-kafka
+	@test ! -d $(@D)/lib || touch $@

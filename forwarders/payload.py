@@ -40,3 +40,15 @@ ENCODERS: Final[Mapping[Payload, Encode | None]] = {
     Payload.LEEF: encode_leef,
 }
 """From a record to its form; None for the record itself."""
+
+
+def parse_record(text: bytes) -> dict[str, Any]:
+    """A record as its row has it, for an encoder.
+
+    Raises:
+        ValueError: it is none; only a damaged row has such.
+    """
+    record = orjson.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - a value that was read, not one that was passed
+    return record

@@ -15,11 +15,12 @@ from forwarders.http.elastic_settings import ElasticSettings
 from forwarders.http.hec_settings import HecSettings
 from forwarders.http.ndjson_settings import NdjsonSettings
 from forwarders.http.sentinel_settings import SentinelSettings
+from forwarders.kafka_settings import KafkaSettings
 from forwarders.sensor_settings import RelaySettings, SensorLayout, SensorSettings
 from forwarders.stdout_settings import StdoutSettings
 from forwarders.syslog_settings import SyslogSettings
 
-KINDS: Final = ("file", "stdout", "sensor", "syslog", "http")
+KINDS: Final = ("file", "stdout", "sensor", "syslog", "http", "kafka")
 PROFILES: Final = ("ndjson", "splunk-hec", "sentinel", "elastic", "opensearch")
 ELASTIC: Final = "elastic"
 RADIUS: Final = "radius"
@@ -64,6 +65,7 @@ ForwarderSettings = Annotated[
         | Annotated[SensorSettings, Tag("sensor")]
         | Annotated[RelaySettings, Tag(RADIUS)]
         | Annotated[SyslogSettings, Tag("syslog")]
+        | Annotated[KafkaSettings, Tag("kafka")]
         | Annotated[NdjsonSettings, Tag("ndjson")]
         | Annotated[HecSettings, Tag("splunk-hec")]
         | Annotated[SentinelSettings, Tag("sentinel")]

@@ -19,12 +19,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
 from forwarders.destination import Delivered, Limits, Refusal
 from forwarders.http.client import make_context
 from forwarders.http.settings import ClientTls
-from forwarders.payload import ENCODERS
+from forwarders.payload import ENCODERS, parse_record
 from forwarders.syslog_settings import StreamFraming, SyslogSettings, SyslogTransport
 from forwarders.transports import Sender, TcpSender, UdpSender
 from pipeline.index import Entry
@@ -91,12 +89,9 @@ class Syslog:
     def _messages(self, row: Row) -> Iterator[bytes | Refusal]:
         for entry, text in zip(row.entries(), row.texts(), strict=True):
             try:
-                record = orjson.loads(text)
+                record = parse_record(text)
             except ValueError as error:
                 yield Refusal(UNREADABLE, str(error)[:200])
-                continue
-            if not isinstance(record, dict):
-                yield Refusal(UNREADABLE, "no JSON object")
                 continue
             message = self._header(entry, record) + (text if self._encode is None else self._encode(record))
             longest = self._settings.longest

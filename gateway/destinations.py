@@ -25,6 +25,8 @@ from forwarders.http.ndjson import NdjsonDestination
 from forwarders.http.ndjson_settings import NdjsonSettings
 from forwarders.http.sentinel import make_sentinel
 from forwarders.http.sentinel_settings import SentinelSettings
+from forwarders.kafka import Kafka
+from forwarders.kafka_settings import KafkaSettings
 from forwarders.relay import Relay
 from forwarders.sensor import Sensor
 from forwarders.sensor_settings import RelaySettings, SensorSettings
@@ -49,6 +51,7 @@ DESTINATIONS: Final[Mapping[type[CommonSettings], Callable[[Any, Surroundings], 
     StdoutSettings: lambda _, __: StdoutDestination(),
     SensorSettings: lambda settings, around: Sensor(settings, around.metrics, clock=time.time_ns, hostname=socket.gethostname()),
     RelaySettings: lambda settings, around: Relay(settings, around.metrics, originals=around.spool.originals, random=random.random),
+    KafkaSettings: lambda settings, _: Kafka(settings),
     SyslogSettings: lambda settings, around: Syslog(settings, around.metrics),
     NdjsonSettings: lambda settings, _: NdjsonDestination(settings, clock=time.time),
     HecSettings: lambda settings, _: HecDestination(settings, clock=time.time, new_channel=uuid.uuid4),

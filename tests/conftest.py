@@ -12,6 +12,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Final
 
 import pytest
@@ -32,10 +33,17 @@ if not (HAS_KERBEROS or IN_CI):
 
 sys.path.insert(0, str(TESTS))
 
+HAS_KAFKA: Final = (TESTS.parent / ".cache" / "kafka" / "lib").exists() and which("java") is not None
+"""Whether `make test-setup` could fetch Kafka's own broker and Java can run it; in CI it has to. Without it librdkafka's mock cluster stands in."""
+
+if not (HAS_KAFKA or IN_CI):
+    collect_ignore_glob.append("forwarders/test_kafka_cluster.py")
+
 
 def pytest_report_header() -> str:
     """Say what isn't tested."""
-    return "Kerberos: tested" if HAS_KERBEROS else "Kerberos: not tested, the extra `kerberos` isn't installed"
+    kerberos = "tested" if HAS_KERBEROS else "not tested, the extra `kerberos` isn't installed"
+    return f"Kerberos: {kerberos}; Kafka: {'its own broker' if HAS_KAFKA else 'a mock cluster, there is no Java or no broker'}"
 
 
 def pytest_configure() -> None:
