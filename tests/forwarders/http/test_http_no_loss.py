@@ -15,6 +15,7 @@ import pytest
 import structlog
 import trio
 import trio.testing
+import trustme
 from support.batches import batch_of, spool_in, submissions
 from support.elastic_fake import API_KEY, ElasticFake, problem
 from support.hec_fake import TOKEN, HecFake
@@ -46,8 +47,8 @@ STATUSES = [*(int(status) for status in HTTPStatus if status >= 200), 299, 399, 
 
 @pytest.fixture
 def quick_clock() -> trio.testing.MockClock:
-    """Pauses of the loop pass 200 times as fast; what really takes time has 3 s for an attempt."""
-    return trio.testing.MockClock(rate=200)
+    """Pauses of the loop pass 50 times as fast; what really takes time has 12 s for an attempt."""
+    return trio.testing.MockClock(rate=50)
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,7 @@ class Profile:
     refuses: Callable[[bytes], bool] = lambda _: False
     bodies: list[bytes] = field(default_factory=list)
     taken: frozenset[int] = frozenset({200, 201, 202, 203, 204, 205})
+    authority: str = ""
 
     def answer(self, asked: Asked) -> Reply:
         reply = self.scripted.pop(0) if self.scripted else None
@@ -85,7 +87,7 @@ class Profile:
         return NdjsonDestination(NdjsonSettings.model_validate(self.table(url, "ndjson")), clock=lambda: 0.0)
 
     def table(self, url: str, profile: str) -> dict[str, Any]:
-        return {"name": "d", "kind": "http", "profile": profile, "url": url, "retry": RETRY}
+        return {"name": "d", "kind": "http", "profile": profile, "url": url, "retry": RETRY, "tls": {"ca": [self.authority]}}
 
 
 @dataclass
@@ -162,6 +164,8 @@ def contains(name: int, octets: bytes) -> bool:
 
 async def delivered(profile: Profile, folder: Path, until: State | None = None) -> list[str]:
     """Deliver everything, or until the destination has come to a state; the reasons of dead letters."""
+    profile.authority = str(folder / "ca.pem")  # every attempt after a failure reads it, and the system's are many
+    trustme.CA().cert_pem.write_to_path(profile.authority)
     metrics = Metrics()
     spool = spool_in(folder, [Consumer("d", Start.BEGINNING)], metrics=metrics)
     await spool.commit(submissions(batch_of(range(RECORDS))))
