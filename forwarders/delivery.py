@@ -163,7 +163,7 @@ class Delivery:
                 delivered = await self._attempt(piece)
             except DeliveryError as error:
                 self._metrics.delivery_failures.labels(self._name, error.reason).inc()
-                self._took(parcel.failed(error), Delivered(self._state), took)
+                self._took(parcel.failed(error), Delivered(self._state, skipped=error.skipped), took)
                 if error.fault in (Fault.RETRY, Fault.DENIED):
                     await self._close()
                     if parcel.next is not None:

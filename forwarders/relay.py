@@ -108,13 +108,18 @@ class Relay:
         except DeliveryError as error:
             self._ignored.update(exchange.ignored)
             taken = places[exchange.answered] if exchange.answered < len(places) else len(found)
-            raise DeliveryError(error.reason, Fault.RETRY, detail=error.detail, taken=taken) from error
+            skipped = self._skip(exchange, taken - exchange.answered)
+            raise DeliveryError(error.reason, Fault.RETRY, detail=error.detail, taken=taken, skipped=skipped) from error
         finally:
             self._count(exchange)
-        unfit = exchange.unfit + Counter({NO_ORIGINAL: len(found) - len(places)})
+        return Delivered(skipped=self._skip(exchange, len(found) - len(places)))
+
+    def _skip(self, exchange: RelayExchange, without: int) -> int:
+        """Count what can't be passed on of the records that are done with, `without` of them for want of a packet; how many."""
+        unfit = Counter(reason for place, reason in exchange.unfit.items() if place < exchange.answered) + Counter({NO_ORIGINAL: without})
         for reason, count in unfit.items():
             self._metrics.skipped.labels(self._settings.name, reason).inc(count)
-        return Delivered(skipped=unfit.total())
+        return unfit.total()
 
     async def _run(self, exchange: RelayExchange) -> None:
         if self._socket is None:

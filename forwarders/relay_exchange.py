@@ -101,7 +101,7 @@ class RelayExchange:
 
     again:     how often something was sent again.
     refused:   answers that don't count, by rule.
-    unfit:     requests that can't be passed on, by why.
+    unfit:     why requests can't be passed on, by place.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class RelayExchange:
         self._waiting: Final[dict[int, _Sent]] = {}
         self._open: Final = set(range(len(originals)))
         self._count: Final = len(originals)
-        self.unfit: Final = Counter[str]()
+        self.unfit: Final = dict[int, str]()
         self.refused: Final = Counter[str]()
         self.again = 0
         self._answers = 0
@@ -170,7 +170,7 @@ class RelayExchange:
             try:
                 request = encode_relayed(original, self._free[0], self._secret)
             except (ValueError, MessageError) as error:
-                self.unfit[UNREADABLE if isinstance(error, MessageError) else OVERSIZE] += 1
+                self.unfit[place] = UNREADABLE if isinstance(error, MessageError) else OVERSIZE
                 self._open.discard(place)
                 continue
             wait = self._jittered(IRT_S)

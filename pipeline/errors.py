@@ -115,12 +115,13 @@ class DeliveryError(GatewayError):
         fault: whose it is.
         detail: what the destination or the system said, shortened; never a secret.
         taken: how many of the records, from the first on, it surely took before.
+        skipped: how many of those it had no form for, and counted.
         retry_after: seconds after which the destination asks to be tried again, as it said them: nobody need obey.
     """
 
-    def __init__(self, reason: str, fault: Fault, *, detail: str = "", taken: int = 0, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, fault: Fault, *, detail: str = "", taken: int = 0, skipped: int = 0, retry_after: float | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.fault, self.detail, self.taken, self.retry_after = reason, fault, detail, taken, retry_after
+        self.reason, self.fault, self.detail, self.taken, self.skipped, self.retry_after = reason, fault, detail, taken, skipped, retry_after
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

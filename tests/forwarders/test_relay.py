@@ -237,9 +237,14 @@ async def test_what_was_answered_before_a_failure_stays_delivered(
         return [] if secret is None else [encode_response(request, secret)]
 
     metrics = Metrics()
-    failed = await outcome(Server(answer), [original(name) if name != 1 else b"" for name in range(8)], metrics)
+    packets = [original(name) for name in range(8)]
+    packets[1] = packets[6] = b""
+    packets[2] = original(2, *[Attribute(25, bytes(252))] * 16)
+    failed = await outcome(Server(answer), packets, metrics)
     assert isinstance(failed, DeliveryError)
-    assert (failed.reason, failed.fault, failed.taken) == (reason, Fault.RETRY, 4)
+    assert (failed.reason, failed.fault, failed.taken, failed.skipped) == (reason, Fault.RETRY, 4, 2)
+    for why in ("no-original", "oversize"):
+        assert metrics.value("tidegate_skipped_total", destination="next", reason=why) == 1, "what comes again is counted then"
     assert NEXT_SECRET.decode() not in str(failed)
     assert metrics.value("tidegate_relay_answers_refused_total", destination="next", rule="radius-authenticator") == (0 if secret is None else 4)
 
