@@ -30,6 +30,7 @@ import trio
 
 from forwarders.delivery import Delivery
 from forwarders.settings import ForwarderSettings
+from gateway.addresses import addresses
 from gateway.backfill import TAKE, make_backfill
 from gateway.blockades import tell_blockades
 from gateway.commands import commands
@@ -42,7 +43,10 @@ from gateway.notify import READY, STOPPING, notify
 from gateway.open_files import allow_open_files
 from gateway.radius_accounting import make_radius_listener
 from gateway.version import describe_version
+from gateway.watchdog import feed_watchdog, watchdog_interval
 from gateway.windows_forwarding import make_wef_listener
+from listeners.bind import refuse_leftovers
+from listeners.passed import Passed, take_passed
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from normalizers.normalizer import Normalizer
@@ -58,6 +62,7 @@ from pipeline.spool.sqlite import SqliteSpool, open_spool
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 RECALLED: Final = 256
 FAILED: Final = 1
+METRICS: Final = "metrics"
 KILLED: Final = 128
 """Exit code of a program that a signal ended is this and the signal's number, by a shell's count."""
 
@@ -67,6 +72,7 @@ class Gateway:
     """What the floors of one running gateway share.
 
     rejects:   the ring of what was refused.
+    passed:    sockets that whoever started us holds.
     out:       stdout, for ready lines.
     stop:      set once it was told to stop.
     deliveries: the destinations' loops, by name.
@@ -81,6 +87,7 @@ class Gateway:
     spool: SqliteSpool
     intake: Intake
     rejects: Rejects
+    passed: Passed
     out: TextIO
     stop: trio.Event = field(default_factory=trio.Event)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
@@ -117,10 +124,12 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     log = configure_log(sys.stderr, config.log).bind(gateway=config.gateway.name)
     log.info("starting", version=describe_version(config.gateway.engine), engine=config.gateway.engine, state_dir=str(config.gateway.state_dir))
     allow_open_files()
+    passed = take_passed(os.environ, os.getpid())
+    await refuse_leftovers(passed, (at for at in addresses(config) if at[0] != METRICS))
     normalizer, metrics, rejects = make_normalizer(config), Metrics(), Rejects()
     consumers = [table.consumer() for table in config.forwarders]
     spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
-    gateway = Gateway(config, log, metrics, normalizer, spool, Intake(spool, metrics, rejects), rejects, out or sys.stdout)
+    gateway = Gateway(config, log, metrics, normalizer, spool, Intake(spool, metrics, rejects), rejects, passed, out or sys.stdout)
     await _recall_rejects(gateway)
     with contextlib.suppress(SpoolError):  # the places of new destinations, the gauges; whoever refuses here says so in the blockade
         await spool.flush()
@@ -130,12 +139,15 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
         async with trio.open_nursery() as roof:
             await roof.start(_obey_signals, gateway, roof.cancel_scope)
             roof.start_soon(tell_blockades, spool, log)
+            interval = watchdog_interval(os.environ, os.getpid())
+            if interval:
+                roof.start_soon(feed_watchdog, interval, gateway.intake, partial(notify, os.environ))
             backfill = make_backfill(config, normalizer, gateway.intake, clock=time.time_ns)
             answers = {**commands(config, spool, rejects, gateway.gaps, gateway.conditions), TAKE: backfill}
             await roof.start(serve_control, config.gateway.state_dir, answers, log)
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
-                gateway.say(Ready("metrics", Transport.HTTP, address))
+                gateway.say(Ready(METRICS, Transport.HTTP, address))
             await _run_floors(gateway)
             roof.cancel_scope.cancel()
     except Exception as error:
@@ -197,6 +209,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             engine=config.gateway.engine,
             clock=time.time_ns,
             log=gateway.log,
+            passed=gateway.passed,
             stop=gateway.stop,
         )
         gateway.say(*await doors.start(serve))
@@ -213,7 +226,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             log=gateway.log,
             stop=gateway.stop,
         )
-        gateway.say(*await doors.start(listener))
+        gateway.say(*await doors.start(partial(listener, passed=gateway.passed)))
     if config.listeners.radius:
         gateway.metrics.show_listener("listeners.radius")
         listener = make_radius_listener(
@@ -227,7 +240,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             log=gateway.log,
             stop=gateway.stop,
         )
-        gateway.say(*await doors.start(listener))
+        gateway.say(*await doors.start(partial(listener, passed=gateway.passed)))
     gateway.starting = False
     notify(os.environ, READY)
     gateway.log.info("ready")

@@ -34,6 +34,7 @@ import orjson
 import trio
 
 from forwarders.file_settings import FileSettings
+from gateway.addresses import addresses
 from gateway.check_certificates import check_files
 from gateway.check_radius import check_radius
 from gateway.check_windows_forwarding import check_windows_forwarding
@@ -45,13 +46,10 @@ from gateway.normalizing import make_normalizer
 from gateway.spool_report import duration, read_offline
 from kernel import Engine
 from listeners.bind import bind
-from listeners.syslog.settings import SyslogSettings
 from listeners.tls import make_context
 from listeners.tls_settings import TlsSettings
 from pipeline.errors import ConfigError, GatewayError, SpoolError
 from pipeline.log import escape_text
-from pipeline.model import Transport
-from pipeline.settings import SocketAddress
 from pipeline.spool.database import FILE_NAME, check_sqlite
 from pipeline.spool.lock import lock_state
 
@@ -160,7 +158,7 @@ def check_spool(subject: Subject) -> Iterator[Finding]:
 
 
 def check_addresses(subject: Subject) -> Iterator[Finding]:
-    for name, transport, address in _addresses(subject.config):
+    for name, transport, address in addresses(subject.config):
         what = f"{name} {transport} {address}"
         if subject.running:
             yield Finding(Level.OK, what, "not tried, a gateway is running")
@@ -262,23 +260,6 @@ def _is_running(state_dir: Path) -> bool:
     except SpoolError:
         return os.access(state_dir / "lock", os.W_OK)
     return False
-
-
-def _addresses(config: Config) -> Iterator[tuple[str, Transport, SocketAddress]]:
-    syslog: SyslogSettings | None = config.listeners.syslog
-    tables = ((Transport.UDP, syslog.udp), (Transport.TCP, syslog.tcp), (Transport.TLS, syslog.tls.addresses if syslog.tls else ())) if syslog else ()
-    for transport, addresses in tables:
-        for address in addresses:
-            yield "listeners.syslog", transport, address
-    for endpoint in config.listeners.wef.endpoints if config.listeners.wef else ():
-        yield "listeners.wef", Transport.HTTPS if endpoint.auth == "certificate" else Transport.HTTP, endpoint.address
-    radius = config.listeners.radius
-    for address in radius.addresses if radius else ():
-        yield "listeners.radius", Transport.UDP, address
-    for address in radius.tls.addresses if radius and radius.tls else ():
-        yield "listeners.radius", Transport.RADSEC, address
-    if config.metrics:
-        yield "metrics", Transport.HTTP, config.metrics.address
 
 
 def _tls(config: Config) -> Iterator[TlsSettings]:

@@ -58,6 +58,7 @@ class KernelDrops:
         self._sock: Final = sock
         self._counter: Final = metrics.kernel_drops.labels(name, str(bound_address(sock)))
         self._drops = 0
+        self.count()  # a passed socket may have dropped some while no gateway ran: the series never shows a smaller number between two
 
     def count(self) -> None:
         """Count what was dropped since the last call."""

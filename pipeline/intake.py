@@ -83,15 +83,17 @@ class Intake:
         self._empty = trio.Event()
         self._empty.set()
         self.given_up = 0
+        self.commits_ended = 0  # taken or refused: whoever sees it move knows that nothing hangs
         self._finishing = self._closed = False
 
-    async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None, keep_rejects: bool = False) -> Receipt:
+    async def submit(self, batch: Batch, *, bookmark: Bookmark | None = None, keep_rejects: bool = False, only: str = "") -> Receipt:
         """Hand a batch in; waits while this listener's share is full.
 
         Args:
             batch: what a normalizer made of one Frames. One without records needs no commit: it is counted, and its receipt is settled.
             bookmark: what becomes true with the batch, in the same transaction.
             keep_rejects: whether its rejects are stored with it.
+            only: the one consumer that gets its records; empty for all.
 
         Raises:
             SpoolError: the intake has closed; nothing was counted.
@@ -110,7 +112,7 @@ class Intake:
             self._account(batch, duplicates=0)
             receipt.settle()
             return receipt
-        waiting = _Waiting(Submission(batch, bookmark, keep_rejects), receipt, octets)
+        waiting = _Waiting(Submission(batch, bookmark, keep_rejects, only), receipt, octets)
         share.queue.append(waiting)
         share.octets += octets
         self._unsettled[receipt] = waiting
@@ -128,6 +130,11 @@ class Intake:
     def _blocked(self) -> bool:
         blockade = self._spool.blockade
         return blockade is not None and not (self._finishing and blockade.consumer)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something waits that the spool would take."""
+        return bool(self._unsettled) and not self._blocked
 
     async def drained(self) -> None:
         """Return once everything submitted so far, and whatever joined it meanwhile, is settled."""
@@ -176,10 +183,12 @@ class Intake:
         while True:
             try:
                 committed = await self._spool.commit(submissions)
+                self.commits_ended += 1
                 break
             except SpoolDamagedError:
                 raise
             except SpoolError:  # the spool says why in its blockade
+                self.commits_ended += 1
                 await trio.sleep(RETRY_S)
         for waiting, came_to in zip(group, committed, strict=True):
             self._account(waiting.submission.batch, duplicates=came_to.duplicates)

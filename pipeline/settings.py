@@ -76,8 +76,20 @@ Network = Annotated[
 ]
 
 
+def resolve_credential(name: str) -> Path:
+    """Where systemd has laid what the unit loads as a credential (LoadCredential=, systemd.exec(5))."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise ValueError(f"credential {name} is not there: systemd passes credentials, and it didn't start this; name a file")
+    if "/" in name or name in ("", ".", ".."):
+        raise ValueError(f"a credential has a name without a folder, as in LoadCredential=server.key:/etc/tidegate/server.key: not {name!r}")
+    return Path(folder) / name
+
+
 def resolve_path(value: object, info: ValidationInfo) -> Path:
-    """A path relative to the configuration file's folder, which the loader passes as `context["folder"]`."""
+    """A path relative to the configuration file's folder, which the loader passes as `context["folder"]`; or `credential:NAME`."""
+    if isinstance(value, str) and value.startswith("credential:"):
+        return resolve_credential(value.removeprefix("credential:"))
     folder = (info.context or {}).get("folder", Path())
     return Path(folder) / Path(str(value))
 
@@ -97,9 +109,9 @@ def resolve_secret(value: object, info: ValidationInfo) -> object:
                 raise ValueError(f"environment variable {rest} is not set; set it, or name another place")
             return found.encode()
         case "file" | "credential":
-            folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) if kind == "credential" else Path((info.context or {}).get("folder", ""))
+            path = resolve_credential(rest) if kind == "credential" else Path((info.context or {}).get("folder", "")) / rest
             try:
-                return (folder / rest).read_bytes().rstrip(b"\r\n")
+                return path.read_bytes().rstrip(b"\r\n")
             except OSError as error:
                 raise ValueError(f"{kind} {rest} can't be read: {error.strerror}; name one that this user can read") from error
     raise ValueError("write where the secret is, as in 'env:NAME', 'file:PATH' or 'credential:NAME', never the secret itself")

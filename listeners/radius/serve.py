@@ -19,6 +19,7 @@ from listeners.admission import EVERYBODY, Admission, AllowList
 from listeners.bind import bind, bound_address
 from listeners.datagrams import ask_room
 from listeners.drain import Drain
+from listeners.passed import NOTHING_PASSED, Passed
 from listeners.radius.clients import Clients
 from listeners.radius.datagrams import serve_datagrams
 from listeners.radius.radsec import TURNS, Hall, serve_connection
@@ -51,6 +52,7 @@ async def serve_radius(
     turn: int = TURN,
     keep: bool = False,
     proof: Proof = committed,
+    passed: Passed = NOTHING_PASSED,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -71,6 +73,7 @@ async def serve_radius(
         turn: so many requests are normalized before other sockets get their turn.
         keep: whether packets are kept beside their records, for a relay.
         proof: what an answer waits for.
+        passed: sockets that are bound already.
         stop: set it for a drain.
         task_status: started with one Ready for every bound address, once it accepts.
 
@@ -93,7 +96,9 @@ async def serve_radius(
     )
     serve_tls = _tls(settings.tls, clients, reception, drain, log) if settings.tls else None
     with contextlib.ExitStack() as sockets:
-        bound = [(transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address)]
+        bound = [
+            (transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address, passed)
+        ]
         async with trio.open_nursery() as nursery:
             for transport, sock in bound:
                 if serve_tls is not None and transport is Transport.RADSEC:

@@ -20,6 +20,7 @@ from listeners.bind import bind, bound_address
 from listeners.datagrams import ask_room
 from listeners.drain import Drain
 from listeners.normalizing import SLICE_OCTETS, Normalize
+from listeners.passed import NOTHING_PASSED, Passed
 from listeners.ready import Ready
 from listeners.syslog.accept import Hall, Tls, serve_connection
 from listeners.syslog.connection import TURNS, Shared
@@ -49,6 +50,7 @@ async def serve_syslog(
     engine: Engine,
     clock: Callable[[], int],
     log: Log,
+    passed: Passed = NOTHING_PASSED,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -66,6 +68,7 @@ async def serve_syslog(
         engine: which implementation frames streams.
         clock: nanoseconds since the Unix epoch.
         log: for what the listener does and what its peers do.
+        passed: sockets that are bound already.
         stop: set it for a drain.
         task_status: started with one Ready for every bound address, once it accepts.
 
@@ -89,7 +92,9 @@ async def serve_syslog(
     hall = Hall(door, shared, lambda: Reassembly(scan, settings.max_message))
     tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
     with contextlib.ExitStack() as sockets:
-        bound = [(transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address)]
+        bound = [
+            (transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address, passed)
+        ]
         async with trio.open_nursery() as nursery:
             for transport, sock in bound:
                 if transport is Transport.UDP:

@@ -16,6 +16,7 @@ from listeners.bind import bind, bound_address
 from listeners.drain import Drain
 from listeners.http.serve import Endpoint, make_server, serve_http
 from listeners.normalizing import Normalize
+from listeners.passed import NOTHING_PASSED, Passed
 from listeners.ready import Ready
 from listeners.wef.conversation import Conversation, Offered
 from listeners.wef.deeds import Intake, Memory, Reach
@@ -47,6 +48,7 @@ async def serve_wef(
     clock: Callable[[], int],
     new_uuid: Callable[[], UUID],
     log: Log,
+    passed: Passed = NOTHING_PASSED,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -64,6 +66,7 @@ async def serve_wef(
         clock: nanoseconds since the Unix epoch.
         new_uuid: makes the IDs of messages; random.
         log: for what the listener does and what its peers do.
+        passed: sockets that are bound already.
         stop: set it for a drain.
         task_status: started with one Ready for every bound address, once it accepts.
 
@@ -94,7 +97,7 @@ async def serve_wef(
             conversation = Conversation(endpoint, PROFILES[transport], offered, settings.mismatch, forwarders)
             application = Reception(reach, conversation, authenticator.session).converse
             served = Endpoint(application, transport, settings.idle, authenticator.secure)
-            bound += [(served, sockets.enter_context(sock)) for sock in await bind(NAME, transport, endpoint.address)]
+            bound += [(served, sockets.enter_context(sock)) for sock in await bind(NAME, transport, endpoint.address, passed)]
         async with trio.open_nursery() as nursery:
             for served, sock in bound:
                 nursery.start_soon(serve_http, sock, served, server)
