@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 
@@ -14,6 +15,7 @@ from support.crashing_gateway import POINTS
 from support.fault_proxy import (
     Fate,
     Fault,
+    always,
     garbling,
     half_closing,
     hanging,
@@ -23,6 +25,7 @@ from support.fault_proxy import (
     resetting,
     swallowing,
 )
+from support.full_disk import Disk, limited, small_disk
 
 RATE = 60.0
 ANY_MOMENT = "any moment"
@@ -51,6 +54,14 @@ def silent(random: Random) -> Callable[[], Fault]:
     return lambda: random.choice((passing(), passing(latency=0.01), passing(rate=500_000.0), refusing))
 
 
+def stalling(random: Random) -> Callable[[], Fault]:
+    """Faults that acknowledge what they don't bring there, and show it in the end: fewer than a batch is sent again for. Then nothing happens."""
+    faults = [resetting(random.randrange(1, 40_000)), swallowing, hanging, half_closing(random.randrange(1, 40_000))]
+    random.shuffle(faults)
+    few = iter(faults)
+    return lambda: next(few, passing())
+
+
 def fate(random: Random) -> Callable[[], Fate]:
     return lambda: random.choices(list(Fate), weights=(90, 2, 4, 4))[0]
 
@@ -59,6 +70,11 @@ def spoil(here: Site, random: Random) -> None:
     for name, proxy in here.streams.items():
         proxy.course = silent(random) if name in {"syslog", "sensor"} else answering(random)
     here.relay.fates = fate(random)
+
+
+def break_connections(here: Site) -> None:
+    for proxy in here.streams.values():
+        proxy.turn(proxy.course)
 
 
 def mend(here: Site) -> None:
@@ -91,3 +107,43 @@ async def test_every_acknowledged_event_survives_every_death(tmp_path: Path, see
             assert await trio.to_thread.run_sync(gateway.stop) == 0
         await here.arrived()
         here.judge()
+
+
+@pytest.mark.parametrize("small", [small_disk, limited], ids=["a full file system", "a limit to files"])
+async def test_counters_reconcile_to_the_event_behind_a_full_disk_and_one_that_is_read_only(
+    tmp_path: Path, small: Callable[[Path], AbstractContextManager[Disk]]
+) -> None:
+    random = Random(7)
+    with small(tmp_path / "state") as disk:
+        async with site(tmp_path) as here, trio.open_nursery() as nursery:
+            spoil(here, random)
+            for name in ("syslog", "sensor"):
+                here.streams[name].course = stalling(random)
+            here.streams["http"].course = always(hanging)  # what it hasn't got stays on the disk
+            async with here.life() as gateway:
+                nursery.start_soon(here.send, RATE)
+                await here.until_acked(200)
+                disk.fill(gateway.process.pid)
+                await here.full(gateway)
+                assert (await trio.to_thread.run_sync(gateway.get, "/readyz"))[0] == 503
+                break_connections(here)
+                disk.free(gateway.process.pid)
+                await here.until_acked(len(here.acked) + 150)
+                (tmp_path / "read-only").touch()
+                await here.full(gateway)
+                break_connections(here)
+                (tmp_path / "read-only").unlink()
+                await here.until_acked(len(here.acked) + 150)
+                break_connections(here)
+                here.streams["http"].turn(answering(random))
+                await here.until_acked(len(here.acked) + 150)
+                for proxy in here.streams.values():
+                    proxy.mend()
+                here.relay.mend()
+                here.stop.set()
+                await here.quiet.wait()
+                counted = await here.delivered(gateway)
+                assert await trio.to_thread.run_sync(gateway.stop) == 0
+            await here.arrived()
+            here.judge()
+            here.reconcile(counted)

@@ -38,7 +38,7 @@ import trio
 from support import elastic_fake, hec_fake
 from support.elastic_fake import ElasticFake
 from support.fault_proxy import DatagramProxy, FaultProxy, datagram_proxy, fault_proxy
-from support.gateway_process import EndedError, GatewayProcess, running_gateway
+from support.gateway_process import ROOT, EndedError, GatewayProcess, running_gateway
 from support.hec_fake import HecFake
 from support.http_peer import Asked, Reply, http_peer
 from support.proxy import Proxy, running_proxy
@@ -70,7 +70,8 @@ from wire.radius.named import named_attributes
 from wire.radius.packet import parse_packet
 from wire.syslog_framing import Framing
 
-PROGRAM = Path(__file__).with_name("crashing_gateway.py")
+PROGRAM = ("-m", "support.crashing_gateway")
+ENVIRON = {"PYTHONPATH": str(ROOT / "tests")}
 SECRET, HOME_SECRET = "what the VPN server shares with us", "what we share with the next hop"
 READY = 4
 CHUNK = 20
@@ -261,7 +262,7 @@ class Site:
     @asynccontextmanager
     async def life(self, point: str = "never", times: int = 1) -> AsyncIterator[GatewayProcess]:
         """One run of the gateway, which dies at a point of its work; killed at the end if it still runs."""
-        run = running_gateway(self.folder / "gateway.toml", ready=READY, program=(str(PROGRAM), point, str(times)))
+        run = running_gateway(self.folder / "gateway.toml", ready=READY, program=(*PROGRAM, point, str(times)), environ=ENVIRON)
         gateway = await trio.to_thread.run_sync(run.__enter__)
         self.proxy.behind = gateway.address("listeners.wef", "https")
         self._gateway = gateway
@@ -357,8 +358,25 @@ class Site:
 
     @staticmethod
     async def _received(gateway: GatewayProcess) -> float:
-        counted = await trio.to_thread.run_sync(gateway.counters, "received_total", abandon_on_cancel=True)
+        counted = await Site._counters(gateway, "received_total")
         return sum(value for name, value in counted.items() if "listeners.syslog" in name)
+
+    async def full(self, gateway: GatewayProcess, *, now: bool = True) -> None:
+        """Return once the gateway says that its spool takes nothing in, or that it does again."""
+        while bool((await self._counters(gateway, "spool_full"))["tidegate_spool_full"]) is not now:  # noqa: ASYNC110 - another process says so
+            await trio.sleep(COUNTED_S)
+
+    async def delivered(self, gateway: GatewayProcess) -> Mapping[str, float]:
+        """All counters, once every destination is done with every record."""
+        while True:
+            counted = await self._counters(gateway, "")
+            if all(done_with(counted, name) >= counted["tidegate_committed_total"] for name in DESTINATIONS):
+                return counted
+            await trio.sleep(COUNTED_S)
+
+    @staticmethod
+    async def _counters(gateway: GatewayProcess, prefix: str) -> Mapping[str, float]:
+        return await trio.to_thread.run_sync(gateway.counters, prefix, abandon_on_cancel=True)
 
     async def arrived(self) -> None:
         """Return once nothing is on its way any more, the gateway having ended."""
@@ -399,6 +417,36 @@ class Site:
         windows = {key_of(record) for record in archive if record["class_uid"] and not is_vpn(record)}
         assert {splunk_key(frame) for frame in self.sensor.taken} == windows
         assert self.home.taken.keys() == {key_of(record) for record in archive if is_vpn(record)}
+
+    def reconcile(self, counted: Mapping[str, float]) -> None:
+        """One run's counters agree with each other, and with what is where."""
+        archive = self.archived()
+        for listener in ("listeners.wef", "listeners.radius", "listeners.syslog"):
+            received, *became = (sum_of(counted, name, listener) for name in ("received", "normalized", "duplicate", "filtered", "rejected", "control"))
+            assert received == sum(became), listener
+        assert sum_of(counted, "uncommitted") == sum_of(counted, "lost") == 0
+        assert sum_of(counted, "normalized") == counted["tidegate_committed_total"] == len(archive)
+        vpn = sum(map(is_vpn, archive))
+        windows = len({splunk_key(frame) for frame in self.sensor.taken})
+        poison = sum(is_poison(record["metadata"]["uid"]) for record in archive)
+        expected: dict[str, tuple[float, ...]] = {name: (len(archive), 0, 0) for name in DESTINATIONS}
+        expected |= {"http": (len(archive) - poison, 0, poison), "relay": (vpn, len(archive) - vpn, 0), "sensor": (windows, len(archive) - windows, 0)}
+        for name, fates in expected.items():
+            assert tuple(sum_of(counted, fate, name) for fate in FATES) == fates, name
+        assert sum_of(counted, "dead_letters", kind="") == poison
+
+
+DESTINATIONS = ("archive", "http", "hec", "elastic", "syslog", "sensor", "relay")
+FATES = ("delivered", "skipped", "parked")
+
+
+def sum_of(counted: Mapping[str, float], name: str, label: str = "", *, kind: str = "_total") -> float:
+    """A counter's samples that have such a label."""
+    return sum(value for sample, value in counted.items() if sample.startswith(f"tidegate_{name}{kind}{{") and (not label or f'="{label}"' in sample))
+
+
+def done_with(counted: Mapping[str, float], destination: str) -> float:
+    return sum(sum_of(counted, fate, destination) for fate in FATES)
 
 
 def is_vpn(record: Mapping[str, Any]) -> bool:

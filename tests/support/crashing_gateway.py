@@ -1,6 +1,6 @@
 """The gateway's own command line, in a process that dies (SIGKILL) at a point of its work, or whose disk refuses.
 
-    crashing_gateway.py POINT TIMES run --config FILE
+    python -m support.crashing_gateway POINT TIMES run --config FILE
 
     point              dies
     written            before the commit of what came in
