@@ -142,7 +142,7 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
             interval = watchdog_interval(os.environ, os.getpid())
             if interval:
                 roof.start_soon(feed_watchdog, interval, gateway.intake, partial(notify, os.environ))
-            backfill = make_backfill(config, normalizer, gateway.intake, clock=time.time_ns)
+            backfill = make_backfill(config, normalizer, gateway.intake, spool, clock=time.time_ns)
             answers = {**commands(config, spool, rejects, gateway.gaps, gateway.conditions), TAKE: backfill}
             await roof.start(serve_control, config.gateway.state_dir, answers, log)
             if config.metrics:

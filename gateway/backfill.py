@@ -4,6 +4,9 @@
 
 It reads them as if a listener had: its own profile, settings and tags, its intake with duplicates and accounting (under the listener `replay`), and it answers
 once they are on disk. A message whose record has a weak uid is known again by where it stands: its file, its place there and its octets.
+
+With `"to"` one destination alone gets the records, as far as its filter wants them, before anything else and whether or not it was given them by a listener.
+They wait in the spool as letters to it, at most a few thousand at a time: then the next request waits until it has taken some.
 """
 
 from __future__ import annotations
@@ -16,18 +19,23 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import Final
 
+from forwarders.settings import ForwarderSettings
 from gateway.config import Config
 from gateway.control import Command, ControlError, Request
 from normalizers.normalizer import Normalizer
 from pipeline.errors import SpoolError
+from pipeline.index import Run, join_runs
 from pipeline.intake import Intake
 from pipeline.model import ALIAS_OCTETS, Batch, Frames, Origin, Transport
 from pipeline.rejects import OTHER
+from pipeline.spool.row import Row, Wants
+from pipeline.spool.sqlite import SqliteSpool
 
 TAKE: Final = "replay.take"
 LISTENER: Final = "replay"
 MAX_MESSAGES: Final = 4000
 MAX_PATH: Final = 4096
+MAX_LETTERS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +57,26 @@ class Taken:
     warnings: Mapping[str, int] = field(default_factory=dict)
 
 
-def make_backfill(config: Config, normalizer: Normalizer, intake: Intake, *, clock: Callable[[], int]) -> Command:
+def make_backfill(config: Config, normalizer: Normalizer, intake: Intake, spool: SqliteSpool, *, clock: Callable[[], int]) -> Command:
     """The command.
 
     Args:
         config: what runs.
         normalizer: of the gateway.
         intake: where batches go.
+        spool: of the gateway.
         clock: arrival of what is handed over, nanoseconds since the Unix epoch.
     """
 
     async def take(request: Request) -> object:
         frames, at = _frames(request, clock())
-        _destination(request, config)
+        only = _destination(request, config)
         batch = _known_by_place(normalizer, frames, normalizer.normalize(frames), at)
+        if only is not None:
+            batch = _wanted(batch, only.consumer().wants)
+            await spool.wait_for_room(only.name, MAX_LETTERS)
         try:
-            receipt = await intake.submit(batch)
+            receipt = await intake.submit(batch, only=only.name if only else "")
             await receipt.wait()
         except SpoolError:
             return Taken(again=True)
@@ -89,12 +101,32 @@ def _frames(request: Request, now_ns: int) -> tuple[Frames, int]:
     return Frames(request.body, spans, Origin(LISTENER, Transport.FILE, path[:MAX_PATH], now_ns)), at
 
 
-def _destination(request: Request, config: Config) -> str:
-    only = request.text("to") or ""
-    names = [table.name for table in config.forwarders]
-    if only and only not in names:
-        raise ControlError(f"destination {only}", "the gateway has none of this name", f"it has {', '.join(names) or 'none at all'}")
-    return only
+def _destination(request: Request, config: Config) -> ForwarderSettings | None:
+    """The one destination that gets the records; None for all.
+
+    Raises:
+        ControlError: there is none of this name, or it has no use for records.
+    """
+    name = request.text("to")
+    if not name:
+        return None
+    tables = {table.name: table for table in config.forwarders if table.name not in config.relays}
+    if name not in tables:
+        raise ControlError(f"destination {name}", "the gateway has none of this name that takes records", f"it has {', '.join(tables) or 'none at all'}")
+    return tables[name]
+
+
+def _wanted(batch: Batch, wants: Wants | None) -> Batch:
+    """The records that a filter wants; the others count as filtered."""
+    row = Row.whole(batch.records, batch.index, 0)
+    row = row.select(wants) if wants else row
+    if len(row) == len(batch.index):
+        return batch
+    chosen = frozenset(row.chosen)
+    left_out = Counter(entry.event_code for place, entry in enumerate(batch.index) if place not in chosen)
+    aliases = b"".join(batch.aliases[ALIAS_OCTETS * place : ALIAS_OCTETS * (place + 1)] for place in row.chosen)
+    index = join_runs(Run(batch.index, place, place + 1) for place in row.chosen)
+    return replace(batch, records=row.ndjson(), index=index, aliases=aliases, filtered=Counter(batch.filtered) + left_out)
 
 
 def _known_by_place(normalizer: Normalizer, frames: Frames, batch: Batch, at: int) -> Batch:

@@ -155,6 +155,8 @@ class Courier:
             except ControlError:
                 continue
             gaps = status.get("gaps") if isinstance(status, dict) else None
+            if not gaps and self._target.to:
+                gaps = [f"destination {self._target.to} has to take what is before it"]
             if gaps and gaps != told:
                 self._tell(f"waiting: {'; '.join(map(str, gaps))}")
                 told = gaps

@@ -6,6 +6,8 @@ a peer sends the same message again. Both keys of a record that is kept are reme
 - known by its uid alone: its alias is remembered too. The message came another way, and when it is sent again its uid need not be the same (a RADIUS
   Accounting-On without a time of its own has one from its arrival);
 - known by its alias: its uid isn't remembered. A uid that came of a retransmission may be that of another event, which must not be lost.
+
+Records for one consumer alone come to no row: they are letters to it (`pipeline.spool.letters`), and known again by keys of its own.
 """
 
 from __future__ import annotations
@@ -13,14 +15,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from hashlib import blake2b
+from itertools import chain, repeat
 from typing import Final
 
 from pipeline.index import Index, Run, join_runs
 from pipeline.model import Batch, SessionChange
 from pipeline.spool.duplicates import KEY_OCTETS, split_keys
+from pipeline.spool.letters import DeadLetter
 
 ROW_OCTETS: Final = 1 << 20
+BROUGHT: Final = "replayed"
+"""Reason of a letter that no destination has refused."""
 
 Known = Callable[[bytes], bytes]
 """Which of some keys were kept before: from 16 octets a key to 1 or 0 for each."""
@@ -43,12 +49,14 @@ class Composition:
     duplicates:  per batch, how many of its records were kept before, in this group or an earlier one.
     keys:        to remember, 16 octets each.
     changes:     what the records that are kept say of sessions, in order.
+    letters:     records for one consumer alone.
     """
 
     rows: tuple[ComposedRow, ...]
     duplicates: tuple[int, ...]
     keys: bytes
     changes: tuple[SessionChange, ...] = ()
+    letters: tuple[DeadLetter, ...] = ()
 
 
 @dataclass(slots=True)
@@ -91,30 +99,47 @@ class _Composer:
         self.parts, self.runs, self.originals, self.octets = [], [], [], 0
 
 
-def compose(batches: Sequence[Batch], known: Known) -> Composition:
+def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = ()) -> Composition:
     """Join batches into rows.
 
     Args:
         batches: in order of commit.
         known: which keys were kept before this group.
+        only: per batch, the one consumer that gets it, empty for all; none if empty.
     """
-    composer, duplicates, keys = _Composer(), [], dict[bytes, None]()
-    for batch in batches:
+    composer, duplicates, keys, letters = _Composer(), [], dict[bytes, None](), list[DeadLetter]()
+    for batch, consumer in zip(batches, only or repeat(""), strict=False):
+        weak, uids, aliases = batch.index.weak, batch.index.uids, batch.aliases
+        if consumer:
+            again = frozenset(_duplicates(weak, _own(uids, consumer), _own(aliases, consumer), known, keys))
+            letters += (_letter(batch, place, consumer) for place in range(len(weak)) if place not in again)
+            duplicates.append(len(again))
+            continue
         left_out = 0
         start = 0
-        for place in _duplicates(batch, known, keys):
+        for place in _duplicates(weak, uids, aliases, known, keys):
             composer.add(batch, start, place)
             start = place + 1
             left_out += 1
         composer.add(batch, start, len(batch.index))
         duplicates.append(left_out)
     composer.close()
-    return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys), tuple(composer.changes))
+    return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys), tuple(composer.changes), tuple(letters))
 
 
-def _duplicates(batch: Batch, known: Known, keys: dict[bytes, None]) -> Iterator[int]:
-    """Places of the records to leave out, ascending; what is to be remembered of the batch goes into `keys`."""
-    weak, uids, aliases = batch.index.weak, batch.index.uids, batch.aliases
+def _own(keys: bytes, consumer: str) -> bytes:
+    """Keys under which a consumer alone knows what these stand for."""
+    person = blake2b(consumer.encode(), digest_size=KEY_OCTETS).digest()
+    return b"".join(blake2b(key, digest_size=KEY_OCTETS, person=person).digest() for key in split_keys(keys))
+
+
+def _letter(batch: Batch, place: int, consumer: str) -> DeadLetter:
+    entry = batch.index[place]
+    return DeadLetter(consumer, 0, entry.uid, BROUGHT, "", batch.records[entry.start : entry.end], batch.index.part(place, place + 1).columns)
+
+
+def _duplicates(weak: bytes, uids: bytes, aliases: bytes, known: Known, keys: dict[bytes, None]) -> Iterator[int]:
+    """Places of the records to leave out, ascending; what is to be remembered of the others goes into `keys`."""
     if not aliases and all(weak):
         return
     if not any(weak) and _are_new(uids + aliases, known, keys):

@@ -7,6 +7,7 @@ Outcome; what the ledger itself remembers (head, duplicates) changes only behind
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
@@ -131,6 +132,7 @@ class Outcome:
     dropped:      stored rejects that left to make room.
     requeued:     letters that each request put before its destination again.
     sessions:     what it changed in the table of sessions, which has yet to take it over.
+    brought:      letters to each consumer that came with the group.
     """
 
     committed: tuple[Committed, ...]
@@ -146,6 +148,7 @@ class Outcome:
     dropped: int
     requeued: tuple[int, ...]
     sessions: SessionPlan
+    brought: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,7 @@ class Ledger:
         """
         connection = self._connection
         self._checkpoint_if_due()
-        composition = compose([submission.batch for submission in work.group], self._known.known)
+        composition = compose([submission.batch for submission in work.group], self._known.known, [submission.only for submission in work.group])
         sessions = self.sessions.plan(composition.changes, work.now_ms)
         chunk = Chunk(self._known.next_number(self.head.number), work.now_ms, composition.keys)
         connection.execute("BEGIN IMMEDIATE")
@@ -214,7 +217,7 @@ class Ledger:
             head = self._quarantine(head, work)
             dropped = self._sources.save(work.group, work.now_ms)
             save_sessions(connection, sessions)
-            requeued = save_letters(connection, work.letters, work.now_ms)
+            requeued = save_letters(connection, replace(work.letters, brought=composition.letters), work.now_ms)
             moved, lags = self._settle_cursors(work, head)
             standing = {standing.stored.name: standing.stored for standing in work.standings} | {line.name: line for line in moved}
             pruned = self._prune(min((line.cursor for line in standing.values()), default=head.number), head)
@@ -235,10 +238,11 @@ class Ledger:
         self._checkpoint_if_due()
         blockade = self._blockade(work.standings, standing, lags, octets)
         more = pruned == PRUNE_ROWS
-        return Outcome(committed, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped, requeued, sessions)
+        brought = Counter(letter.consumer for letter in composition.letters)
+        return Outcome(committed, fresh, moved, lags, head, octets, evicted, len(self._known), blockade, more, dropped, requeued, sessions, brought)
 
     def _settle_submissions(self, group: Sequence[Submission], duplicates: Sequence[int]) -> tuple[Committed, ...]:
-        kept = (len(submission.batch.index) - count for submission, count in zip(group, duplicates, strict=True))
+        kept = (0 if submission.only else len(submission.batch.index) - count for submission, count in zip(group, duplicates, strict=True))
         ends = islice(accumulate(kept, initial=self.head.number), 1, None)
         return tuple(map(Committed, duplicates, ends))
 

@@ -67,8 +67,14 @@ class LetterBox:
         """What the next transaction has to do."""
         return LetterWork(tuple(self._parked), tuple(self._answers), tuple(requeues))
 
-    def settle(self, work: LetterWork, requeued: Sequence[int]) -> None:
-        """Take over what a transaction made durable, and how many letters each of its requests found."""
+    def waiting(self, consumer: str) -> int:
+        """How many letters are before a consumer."""
+        return self._requeued[consumer]
+
+    def settle(self, work: LetterWork, requeued: Sequence[int], brought: Mapping[str, int]) -> None:
+        """Take over what a transaction made durable, how many letters each of its requests found, and how many came to each consumer by its batches."""
+        self._kept.update(brought)
+        self._requeued.update(brought)
         self._parked = self._parked[len(work.parked) :]
         self._answers = self._answers[len(work.answers) :]
         for request, count in zip(work.requeues, requeued, strict=True):

@@ -5,6 +5,8 @@
     delivered   it goes, in the transaction that knows of its delivery
     refused     it is a dead letter again, with the new reason, until it is requeued once more
 
+Records that are for one destination alone (`Submission.only`) take the same way, as letters that nobody has refused yet: they are brought before it at once.
+
 So a requeued letter comes before its destination once, and whatever ends the process meanwhile, it either still waits or is gone because it was taken.
 """
 
@@ -22,6 +24,9 @@ from pipeline.spool.row import Row
 
 LETTER_COLUMNS: Final = "id, consumer, number, uid, parked_at_ms, reason, detail, record, requeued_at_ms, entry"
 INSERT: Final = "INSERT INTO dead_letters (consumer, number, uid, parked_at_ms, reason, detail, record, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+BRING: Final = """
+INSERT INTO dead_letters (consumer, number, uid, parked_at_ms, reason, detail, record, entry, requeued_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?4)
+"""
 DELETE: Final = "DELETE FROM dead_letters WHERE id = ?"
 REFUSE: Final = "UPDATE dead_letters SET requeued_at_ms = NULL, reason = ?, detail = ? WHERE id = ?"
 REQUEUE: Final = """
@@ -141,14 +146,17 @@ class LetterWork:
     parked: Sequence[DeadLetter] = ()
     answers: Sequence[Answer] = ()
     requeues: Sequence[Requeue] = ()
+    brought: Sequence[DeadLetter] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.parked or self.answers or self.requeues)
+        return bool(self.parked or self.answers or self.requeues or self.brought)
 
 
 def save_letters(connection: apsw.Connection, work: LetterWork, now_ms: int) -> tuple[int, ...]:
     """Do it; how many letters each request put before its destination."""
-    connection.executemany(INSERT, ((each.consumer, each.number, each.uid, now_ms, each.reason, each.detail, each.record, each.entry) for each in work.parked))
+    for insert, letters in ((INSERT, work.parked), (BRING, work.brought)):
+        columns = ((each.consumer, each.number, each.uid, now_ms, each.reason, each.detail, each.record, each.entry) for each in letters)
+        connection.executemany(insert, columns)
     for answer in work.answers:
         if answer.refusal is None:
             connection.execute(DELETE, (answer.id,))

@@ -72,11 +72,13 @@ class Submission:
 
     bookmark:      becomes true with it.
     keep_rejects:  whether its rejects are stored too.
+    only:          the one consumer that gets its records, before anything else; empty for all. What it had that way it had, whatever others had.
     """
 
     batch: Batch
     bookmark: Bookmark | None = None
     keep_rejects: bool = False
+    only: str = ""
 
 
 class Committed(NamedTuple):

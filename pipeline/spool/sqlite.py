@@ -194,7 +194,7 @@ class SqliteSpool:
                 continue
             self._cursors[name].oldest_at_ms = lag.oldest_at_ms
             self._metrics.lag_bytes.labels(name).set(lag.octets)
-        self._letters.settle(work.letters, outcome.requeued)
+        self._letters.settle(work.letters, outcome.requeued, outcome.brought)
         self._forgotten.difference_update(work.forgotten)
         for damaged in work.damaged:
             self._damaged.pop(damaged.number, None)
@@ -213,7 +213,7 @@ class SqliteSpool:
             self.work.set()
         self._recent.add(outcome.fresh)
         self._block(outcome.blockade)
-        grown = outcome.head.number > self._head.number or any(outcome.requeued)
+        grown = outcome.head.number > self._head.number or any(outcome.requeued) or bool(outcome.brought)
         self._head = outcome.head
         if grown:
             self._grown.set()
@@ -298,6 +298,15 @@ class SqliteSpool:
     def has_requeued(self, consumer: str) -> bool:
         return self._letters.has_requeued(consumer)
 
+    def letters_before(self, consumer: str) -> int:
+        """How many letters are before a consumer, and have no answer yet."""
+        return self._letters.waiting(consumer)
+
+    async def wait_for_room(self, consumer: str, limit: int) -> None:
+        """Return once fewer than `limit` letters are before a consumer."""
+        while self.letters_before(consumer) >= limit:
+            await self._passing[consumer].park()
+
     async def requeued(self, consumer: str) -> Requeued | None:
         if not self._letters.has_requeued(consumer):
             return None
@@ -306,6 +315,7 @@ class SqliteSpool:
 
     def answer(self, consumer: str, letter: int, refusal: DeliveryError | None = None) -> None:
         self._letters.answer(consumer, letter, refusal)
+        self._passing[consumer].unpark_all()
         self.work.set()
 
     async def requeue(self, request: Requeue) -> int:

@@ -36,7 +36,7 @@ from pipeline.rejects import Rejects
 from pipeline.spool.sqlite import SqliteSpool, open_spool
 from wire.layouts.detect import BY_NAME
 
-FORWARDERS = [{"name": name, "kind": "file", "path": f"/nowhere/{name}", "start": "beginning"} for name in ("archive", "sensor")]
+FORWARDERS: list[dict[str, Any]] = [{"name": name, "kind": "file", "path": f"/nowhere/{name}", "start": "beginning"} for name in ("archive", "sensor")]
 LOG = open_log(io.StringIO(), LogSettings())
 
 
@@ -55,7 +55,7 @@ class Served:
         async def status(_request: Request) -> object:
             return {"gaps": []}
 
-        return {TAKE: make_backfill(self.config, normalizer, self.intake, clock=lambda: ARRIVAL_NS), "status": status}
+        return {TAKE: make_backfill(self.config, normalizer, self.intake, self.spool, clock=lambda: ARRIVAL_NS), "status": status}
 
     async def records(self, consumer: str = "archive") -> list[dict[str, Any]]:
         """What a consumer would get from the log."""
@@ -267,3 +267,65 @@ USAGE: dict[str, Sequence[str]] = {
 def test_what_would_have_no_effect_is_refused(log: Path, tmp_path: Path, arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     assert main(["replay", str(log), *arguments]) == 2
+
+
+async def test_one_destination_alone_gets_what_is_for_it(tmp_path: Path, log: Path) -> None:
+    """Though all have had it before; once, and durably."""
+    async with served(tmp_path / "state") as gateway:
+        await run(gateway.state_dir, log)
+        before = await gateway.records()
+        summary, error, _ = await run(gateway.state_dir, log, to="sensor")
+        assert (error, summary.duplicate, summary.normalized.total()) == (None, {}, len(before))
+        assert await gateway.records() == before
+        again, _, _ = await run(gateway.state_dir, log, to="sensor")
+        assert (again.normalized, again.duplicate) == ({}, summary.normalized)
+        other, _, _ = await run(gateway.state_dir, log, to="archive")
+        assert other.normalized == summary.normalized
+    async with served(tmp_path / "state") as gateway:
+        assert gateway.spool.letters_before("sensor") == len(before)
+        letters = await gateway.spool.requeued("sensor")
+        assert letters is not None
+        assert list(map(orjson.loads, letters.row.texts())) == before
+        again, _, _ = await run(gateway.state_dir, log, to="sensor")
+        assert again.normalized == {}
+
+
+async def test_a_filter_holds_for_what_is_for_one_destination(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORWARDERS[1], "filter", {"event_codes": ["4776"]})
+    async with served(tmp_path / "state") as gateway:
+        summary, _, _ = await run(gateway.state_dir, log, to="sensor")
+        assert set(summary.normalized) == {"4776"}
+        letters = await gateway.spool.requeued("sensor")
+        assert letters is not None
+        assert {entry.event_code for entry in letters.row.entries()} == {"4776"}
+        assert len(letters.row) == summary.normalized["4776"]
+
+
+async def test_a_destination_that_lags_behind_is_waited_for(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.backfill.MAX_LETTERS", 1)
+    expected = replay(log)[0]
+    async with served(tmp_path / "state") as gateway:
+        taken, most = list[dict[str, Any]](), 0
+
+        async def destination() -> None:
+            nonlocal most
+            while True:
+                await gateway.spool.wait_for_more("sensor")
+                letters = await gateway.spool.requeued("sensor")
+                if letters is not None:
+                    most = max(most, len(letters.ids))
+                    taken.extend(map(orjson.loads, letters.row.texts()))
+                    for letter in letters.ids:
+                        gateway.spool.answer("sensor", letter)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(destination)
+            summary, error, _ = await run(gateway.state_dir, log, to="sensor")
+            while len(taken) < len(expected):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        assert error is None
+        assert summary.normalized.total() == len(expected)
+        assert taken == expected
+        assert most < len(expected)
+        assert gateway.spool.letters_before("sensor") == 0
