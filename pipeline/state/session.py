@@ -9,6 +9,7 @@ Words come late, twice, out of order or not at all, and a server may use an ID a
     on a session that has ended                never opens it again, and adds only what wasn't known
     older than what was heard last             adds only what wasn't known
     Accounting-On or Off                       ends every session of that server which began before it, also one that is told of later
+    of a time that can't be                    is of now: a server's clock isn't set yet when it says that it began anew
 
 A session that nobody says a word about for as long as the idle timeout has ended by then.
 """
@@ -28,6 +29,15 @@ UNNUMBERED: Final = 0
 
 SLACK_MS: Final = 10_000
 """How much earlier than its beginning a session may end: servers without a clock have times of arrival and Acct-Delay-Time, which is in whole seconds."""
+
+
+DAY_MS: Final = 86_400_000
+
+BEHIND_MS: Final = 30 * DAY_MS
+"""How old a word may be: one that waited in some proxy's file is days old, one of a clock that isn't set is of 1970 or of the year of its firmware."""
+
+AHEAD_MS: Final = DAY_MS
+"""How far ahead of our clock a word may be: by a time zone, taken for UTC."""
 
 
 class Session(NamedTuple):
@@ -85,6 +95,14 @@ class Session(NamedTuple):
             return self
         place = bisect_right(restarts, self.begun_at_ms)
         return self._replace(ended_at_ms=restarts[place]) if place < len(restarts) else self
+
+
+def timed(change: SessionChange, now_ms: int) -> SessionChange:
+    """A word by our clock, if its server's can't be right."""
+    if now_ms - BEHIND_MS <= change.at_ms <= now_ms + AHEAD_MS:
+        return change
+    started = change.started_at_ms
+    return change._replace(at_ms=now_ms, started_at_ms=None if started is None else started - change.at_ms + now_ms)
 
 
 def follow(known: Session | None, change: SessionChange, now_ms: int) -> tuple[Session, ...]:

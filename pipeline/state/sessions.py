@@ -15,7 +15,7 @@ from itertools import chain, islice, takewhile
 from typing import Final, TypeVar
 
 from pipeline.model import SessionChange, SessionEvent
-from pipeline.state.session import UNNUMBERED, Id, Session, follow
+from pipeline.state.session import UNNUMBERED, Id, Session, follow, timed
 from pipeline.state.settings import SessionSettings
 
 AGED_AT_ONCE: Final = 1000
@@ -123,10 +123,11 @@ class Sessions:
         """
         draft = _Draft(self, self._next_number, now_ms)
         for change in changes:
-            draft.hear(change)
+            draft.hear(timed(change, now_ms))
         if draft.restarts:
-            untold = [self._sure(number) for nas in draft.restarts for number in self._of_nas.get(nas, ()) if number not in draft.saved]
-            for session in (*untold, *draft.saved.values()):
+            untold = (self._sure(number) for nas in draft.restarts for number in self._of_nas.get(nas, ()) if number not in draft.saved)
+            before = [session for session in untold if session.begun_at_ms < draft.restarts[session.nas][-1]]
+            for session in (*before, *draft.saved.values()):
                 draft.keep(session.ended_by(draft.restarts.get(session.nas, ())), session)
         saved = draft.saved
         silent = self._aged(self._open, saved, lambda session: now_ms - session.heard_at_ms > self._idle_ms)

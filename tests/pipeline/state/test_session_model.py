@@ -30,6 +30,8 @@ DISKS = count()
 CONSUMERS = (Consumer("archive"),)
 NASES, IDS, USERS, ADDRESSES = ("192.0.2.1", "192.0.2.2"), ("1", "2"), ("", "anna", "Bert"), ("", "10.8.0.1", "10.8.0.2")
 
+NOW_MS = 10 * SLACK_MS
+
 times = st.integers(0, 40).map(lambda step: step * SLACK_MS // 4)
 words = st.builds(
     SessionChange,
@@ -122,7 +124,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     def open(self) -> None:
         async def opened() -> SqliteSpool:
-            return spool_in(self.folder / str(self.generation), CONSUMERS, vfs=self.disk.vfs_name)
+            return spool_in(self.folder / str(self.generation), CONSUMERS, vfs=self.disk.vfs_name, now_ms=NOW_MS)
 
         self.spool = trio.run(opened)
         trio.run(self.spool.flush)

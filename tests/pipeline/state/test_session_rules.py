@@ -96,6 +96,38 @@ def test_words_in_any_order(name: str, together: bool) -> None:  # noqa: FBT001 
     assert spans(sessions) == expected
 
 
+DAY_MS = 24 * HOUR_MS
+NOW_MS = 1_795_000_000_000
+
+UNSET = {
+    "1970": 0,
+    "the year of its firmware": 730_944_000_000,
+    "32 days ago": NOW_MS - 32 * DAY_MS,
+    "in two days": NOW_MS + 2 * DAY_MS,
+    "2106": 0xFFFFFFFF * S,
+}
+
+
+@pytest.mark.parametrize("name", list(UNSET), ids=str)
+def test_a_clock_that_is_not_set_counts_as_ours(name: str) -> None:
+    """A server that has just begun anew has often no time yet, and says so of all things."""
+    sessions = table()
+    hear(sessions, start(NOW_MS, "a"), now_ms=NOW_MS)
+    hear(sessions, restart(UNSET[name]), now_ms=NOW_MS + 60 * S)
+    assert spans(sessions) == [(NOW_MS, NOW_MS + 60 * S)]
+    hear(sessions, update(UNSET[name] + 70 * S, started=UNSET[name] + 65 * S), now_ms=NOW_MS + 70 * S)
+    hear(sessions, start(NOW_MS + 80 * S, "b"), now_ms=NOW_MS + 80 * S)
+    hear(sessions, restart(NOW_MS + 90 * S), now_ms=NOW_MS + 90 * S)
+    assert spans(sessions) == [(NOW_MS, NOW_MS + 60 * S), (NOW_MS + 65 * S, NOW_MS + 90 * S), (NOW_MS + 80 * S, NOW_MS + 90 * S)]
+
+
+@pytest.mark.parametrize("at", [NOW_MS - 29 * DAY_MS, NOW_MS + DAY_MS], ids=["kept by a proxy", "another time zone"])
+def test_a_time_that_can_be_counts_as_told(at: int) -> None:
+    sessions = table()
+    hear(sessions, start(at), now_ms=NOW_MS)
+    assert spans(sessions) == [(at, None)]
+
+
 def only(sessions: Sessions) -> Session:
     (found,) = (each for each in sessions if each.session_id)
     return found
@@ -201,4 +233,7 @@ def test_many_restarts_of_many_sessions_take_no_time() -> None:
     for number, session in list(sessions._open.items()):
         sessions._open[number] = Counted(*session)
     hear(sessions, *(restart(at) for at in range(2000)))
+    assert looks == 0, "none had begun before"
+    hear(sessions, *(restart(10**7 + at) for at in range(2000)))
     assert looks == 2000
+    assert not any(each.is_open for each in sessions)
