@@ -21,6 +21,7 @@ from pipeline.spool.settings import Consumer, Start
 
 SCHEMA_1 = Path(__file__).parents[3] / "fixtures" / "spool" / "schema-1.sql"
 CONSUMERS = [Consumer("archive", Start.BEGINNING), Consumer("sensor", Start.BEGINNING)]
+NOW_MS = 1_700_000_000_000
 SECURITY, DC1 = "identity/Security", "dc1.contoso.example"
 
 
@@ -86,13 +87,13 @@ async def test_salvage_finds_the_tables_of_later_schemas_where_they_are(older: b
     if older:
         spool_of_schema_1(tmp_path)
     spool = spool_in(tmp_path, CONSUMERS)
-    change = SessionChange(SessionEvent.START, "192.0.2.9", "1", "u", "CONTOSO", "10.0.0.1", "", 5)
+    change = SessionChange(SessionEvent.START, "192.0.2.9", "1", "u", "CONTOSO", "10.0.0.1", "", NOW_MS)
     await spool.commit(submissions(replace(batch_of([1000]), originals=(b"a packet",), sessions=(change,))))
     await spool.close()
     (tmp_path / MARK).touch()
     spool = spool_in(tmp_path, CONSUMERS)
     assert spool.salvaged is not None
-    assert len(spool.sessions.of_account("u", "contoso", 5)) == 1
+    assert len(spool.sessions.of_account("u", "contoso", NOW_MS)) == 1
     rows: list[bytes] = []
     while (row := await spool.read("archive")) is not None:
         rows += await spool.originals(row)
