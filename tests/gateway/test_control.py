@@ -15,7 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import control
-from gateway.control import LINE_SECONDS, MAX_LINE, SOCKET_NAME, Command, ControlError, NotRunningError, Request, ask, serve_connection, serve_control
+from gateway.control import (
+    BODY_SECONDS,
+    LINE_SECONDS,
+    MAX_BODY,
+    MAX_LINE,
+    SOCKET_NAME,
+    Command,
+    ControlError,
+    NotRunningError,
+    Request,
+    ask,
+    serve_connection,
+    serve_control,
+)
 from pipeline.errors import SpoolError
 from pipeline.log import LogSettings, open_log
 
@@ -30,11 +43,15 @@ async def refuse(_request: Request) -> object:
     raise SpoolError("spool.db", "is damaged", "restore it")
 
 
+async def measure(request: Request) -> object:
+    return {"octets": len(request.body), "text": request.text("text")}
+
+
 async def fail(_request: Request) -> object:
     raise RuntimeError("a bug")
 
 
-COMMANDS: Mapping[str, Command] = {"echo": echo, "refuse": refuse, "fail": fail}
+COMMANDS: Mapping[str, Command] = {"echo": echo, "refuse": refuse, "fail": fail, "measure": measure}
 
 
 async def converse(sent: bytes) -> bytes:
@@ -82,6 +99,27 @@ async def test_a_refusal_says_why_and_the_connection_goes_on(line: bytes, why: s
     first, second = (await converse(line + b'\n{"command": "echo"}\n')).splitlines()
     assert why in orjson.loads(first)["error"]["why"]
     assert orjson.loads(second)["ok"]
+
+
+@given(st.lists(st.binary(max_size=40), max_size=5))
+def test_octets_of_a_request_are_no_lines(bodies: list[bytes]) -> None:
+    sent = b"".join(orjson.dumps({"command": "measure", "octets": len(body)}) + b"\n" + body for body in bodies)
+    answer = trio.run(converse, sent)
+    assert [orjson.loads(line)["result"]["octets"] for line in answer.splitlines()] == list(map(len, bodies))
+
+
+@pytest.mark.parametrize("octets", [-1, MAX_BODY + 1, True, "7", None, 1.5], ids=str)
+async def test_octets_that_are_no_number_end_the_connection(octets: object) -> None:
+    """Nobody could tell where the next request begins."""
+    assert await converse(orjson.dumps({"command": "measure", "octets": octets}) + b"\n{}\n") == b""
+
+
+async def test_octets_that_never_come_are_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    client, server = trio.testing.memory_stream_pair()
+    await client.send_all(b'{"command": "measure", "octets": 9}\nfour')
+    started = trio.current_time()
+    await serve_connection(server, COMMANDS, LOG)
+    assert trio.current_time() - started == pytest.approx(BODY_SECONDS, abs=1)
 
 
 async def test_a_line_without_end_is_not_kept() -> None:

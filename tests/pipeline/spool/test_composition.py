@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.batches import alias_of, batch_of, name_of, uid_of
 
+from pipeline.index import Index
 from pipeline.model import Batch
 from pipeline.spool.composition import ROW_OCTETS, Known, compose
 from pipeline.spool.duplicates import split_keys
@@ -83,3 +84,25 @@ def test_a_uid_made_by_a_retransmission_hides_no_other_event() -> None:
     """A server starts, sends that again later, and starts a second time in the very step of time to which the retransmission came."""
     composition = compose([with_alias(1, 1), with_alias(5, 1), with_alias(5, 2)], knowing())
     assert composition.duplicates == (0, 1, 0)
+
+
+@given(st.lists(st.tuples(batches(), st.sampled_from(["", "sensor", "archive"])), max_size=6))
+def test_what_is_for_one_consumer_is_known_by_that_consumer_alone(group: list[tuple[Batch, str]]) -> None:
+    """As if each consumer, and the log, had a composition to itself; and what was remembered makes all of it duplicates the next time."""
+    group_of = {consumer: [batch for batch, only in group if only == consumer] for consumer in ("", "sensor", "archive")}
+    by_itself = {consumer: compose(of, knowing()) for consumer, of in group_of.items()}
+    whole, only = [batch for batch, _ in group], [consumer for _, consumer in group]
+
+    composition = compose(whole, knowing(), only)
+
+    assert composition.rows == by_itself[""].rows
+    for consumer in ("sensor", "archive"):
+        expected = [name_of(row.records[entry.start : entry.end]) for row in by_itself[consumer].rows for entry in row.index]
+        letters = [letter for letter in composition.letters if letter.consumer == consumer]
+        assert [name_of(letter.record) for letter in letters] == expected
+        assert [Index.parse(letter.entry)[0] for letter in letters] == [
+            entry._replace(start=0, end=entry.end - entry.start) for row in by_itself[consumer].rows for entry in row.index
+        ]
+    assert len(composition.keys) == sum(len(one.keys) for one in by_itself.values())
+    again = compose(whole, knowing(*split_keys(composition.keys)), only)
+    assert again.duplicates == tuple(len(batch.index) if batch.aliases or not any(batch.index.weak) else 0 for batch in whole)
