@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -35,10 +35,20 @@ DROPS_SECONDS: Final = 1.0
 
 LARGE_OCTETS: Final = 8 << 10
 AMPLE_OCTETS: Final = 4 << 20
-GATHER_SECONDS: Final = 0.001
-"""Behind a burst that was large comes another: it is let grow for so long, where the queue has room for what comes in that time."""
+"""Behind a burst that was large comes another: it is let grow for a moment, where the queue has room for what comes in that time."""
 
-NOTHING_LEFT: Final = -1
+
+class Heard(NamedTuple):
+    """What a burst took.
+
+    datagrams:  how many.
+    octets:     of them.
+    all:        whether it took all there was, as far as it can tell.
+    """
+
+    datagrams: int
+    octets: int
+    all: bool
 
 
 def ask_room(name: str, sock: socket.socket, octets: int, log: Log) -> None:
@@ -73,28 +83,29 @@ class KernelDrops:
             self.count()
 
 
-async def serve_bursts(sock: socket.socket, drain: Drain, drops: KernelDrops, hear: Callable[[], Awaitable[int]]) -> None:
+async def serve_bursts(sock: socket.socket, drain: Drain, drops: KernelDrops, hear: Callable[[], Awaitable[Heard]], gather: float) -> None:
     """Serve a UDP socket until a drain, and then what its queue holds.
 
     Args:
         sock: bound and non-blocking.
         drain: what ends it.
         drops: of that socket.
-        hear: takes a burst and hands it on; returns the octets it took, NOTHING_LEFT where there was no datagram at all.
+        hear: takes a burst and hands it on.
+        gather: seconds for which bursts are let grow under load.
     """
     wait = drain.join()
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drops.watch)
             queue = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            took = 0
+            took = Heard(0, 0, True)
             while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
-                if took >= LARGE_OCTETS and queue >= AMPLE_OCTETS:
-                    await trio.sleep(GATHER_SECONDS)
+                if took.all and took.octets >= LARGE_OCTETS and queue >= AMPLE_OCTETS:
+                    await trio.sleep(gather)
                 took = await hear()
             left = queue  # it holds no more: a peer that never stops can't keep us
-            while left > 0 and (took := await hear()) != NOTHING_LEFT:
-                left -= max(took, 1)
+            while left > 0 and (took := await hear()).datagrams:
+                left -= max(took.octets, 1)
             nursery.cancel_scope.cancel()
     finally:
         drain.leave(wait)

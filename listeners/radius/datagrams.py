@@ -15,7 +15,7 @@ from typing import Final
 import trio
 
 from kernel import Burst
-from listeners.datagrams import NOTHING_LEFT, KernelDrops, serve_bursts
+from listeners.datagrams import Heard, KernelDrops, serve_bursts
 from listeners.drain import Drain
 from listeners.radius.clients import Client, Clients
 from listeners.radius.exchange import SPAN, Answer, Drop, sort_datagrams
@@ -25,6 +25,9 @@ from pipeline.model import Transport
 
 BURST_DATAGRAMS: Final = 512
 """Some 140 KB of them."""
+
+GATHER_S: Final = 0.001
+"""For which bursts are let grow under load."""
 
 BURSTS: Final = 16
 """Of one socket that await their receipts."""
@@ -87,7 +90,7 @@ async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Re
                 reception.unsent(handed.kept.client, len(handed.kept) - sent)
         room.release()
 
-    async def hear() -> int:
+    async def hear() -> Heard:
         await room.acquire()
         burst = replying.receive(BURST_DATAGRAMS)
         octets.inc(len(burst.buffer))
@@ -103,7 +106,7 @@ async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Re
             await reception.ask(Transport.UDP, peer, client, questions)
         taken = [one for peer, requests in found.requests.items() for one in await reception.hand(Transport.UDP, peer, requests)]
         answering.start_soon(answer, burst, taken)
-        return len(burst.buffer) if burst.datagrams else NOTHING_LEFT
+        return Heard(burst.datagrams, len(burst.buffer), burst.datagrams < BURST_DATAGRAMS)
 
     async with trio.open_nursery() as answering:
-        await serve_bursts(sock, drain, drops, hear)
+        await serve_bursts(sock, drain, drops, hear, GATHER_S)

@@ -14,7 +14,7 @@ from typing import Final
 
 from kernel import Receiver
 from listeners.admission import AllowList
-from listeners.datagrams import LARGEST_DATAGRAM, NOTHING_LEFT, KernelDrops, serve_bursts
+from listeners.datagrams import LARGEST_DATAGRAM, Heard, KernelDrops, serve_bursts
 from listeners.drain import Drain
 from listeners.syslog.handover import Handover
 from listeners.syslog.reassembly import KEPT_OF_A_REJECT, OVERSIZE, Cut
@@ -26,6 +26,9 @@ BURST_OCTETS: Final = 512 << 10
 BURST_DATAGRAMS: Final = 2048
 AT_ONCE: Final = 64
 """Datagrams that one system call takes, into 4 MiB of which it touches what they need."""
+
+GATHER_S: Final = 0.002
+"""For which bursts are let grow under load; nobody waits for an answer."""
 
 WORD: Final = 4
 """Octets of a number in columns."""
@@ -54,12 +57,14 @@ class Hearing:
 class Burst:
     """What one drain of a socket took.
 
-    cuts:     per peer, over one buffer.
-    octets:   taken, those of refused peers too.
-    refused:  datagrams by refused peer.
+    cuts:       per peer, over one buffer.
+    datagrams:  taken, those of refused peers too.
+    octets:     of them.
+    refused:    datagrams by refused peer.
     """
 
     cuts: dict[str, Cut]
+    datagrams: int
     octets: int
     refused: dict[str, int]
 
@@ -86,7 +91,7 @@ class DatagramSocket:
                 cuts[peer] = self._cut(taken.buffer, array("I", spans))
             else:
                 refused[peer] = len(ways) // WORD
-        return Burst(cuts, len(taken.buffer), refused)
+        return Burst(cuts, taken.datagrams, len(taken.buffer), refused)
 
     def _cut(self, buffer: bytes, spans: array[int]) -> Cut:
         limit = self._max_message
@@ -107,7 +112,7 @@ async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
     octets = hearing.metrics.received_bytes.labels(hearing.name, Transport.UDP)
     drops = KernelDrops(hearing.name, sock, hearing.metrics)
 
-    async def hear() -> int:
+    async def hear() -> Heard:
         burst = datagrams.burst()
         octets.inc(burst.octets)
         drops.count()
@@ -117,6 +122,6 @@ async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
         received_at_ns = hearing.clock()
         for peer, cut in burst.cuts.items():
             await hearing.handover.hand(Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut)
-        return burst.octets if burst.cuts or burst.refused else NOTHING_LEFT
+        return Heard(burst.datagrams, burst.octets, burst.datagrams < BURST_DATAGRAMS and burst.octets <= BURST_OCTETS)
 
-    await serve_bursts(sock, hearing.drain, drops, hear)
+    await serve_bursts(sock, hearing.drain, drops, hear, GATHER_S)
