@@ -16,6 +16,7 @@ was acknowledged is on disk by then, and what a destination hasn't taken waits f
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import signal
@@ -148,6 +149,7 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
                 gateway.say(Ready(METRICS, Transport.HTTP, address))
+            gc.freeze()  # what was made so far stays: looking through it again and again would cost more than serving does
             await _run_floors(gateway)
             roof.cancel_scope.cancel()
     except Exception as error:
