@@ -89,7 +89,8 @@ class Connection:
         if tls.version() == "TLSv1.3":
             with trio.move_on_after(FIRST_WORDS_S):
                 await trio.lowlevel.wait_readable(self._stream.socket)
-            self.hear()
+            if self.hear():
+                raise ConnectionResetError("the receiver ended the connection behind TLS's handshake")
 
     async def send(self, octets: bytes) -> None:
         """Hand over to the kernel.
@@ -128,19 +129,29 @@ class Connection:
         Raises:
             OSError: the connection is broken; ssl.SSLError with the receiver's alert.
         """
-        with suppress(BlockingIOError):
-            for _ in range(MOST_READS):
-                octets = os.read(self._stream.socket.fileno(), READ_OCTETS)
-                if not octets:
-                    self._ended = True
-                    break
-                if self._tls is not None:
-                    self._incoming.write(octets)
+        broken: OSError | None = None
+        try:
+            self._read()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            broken = error
         if self._tls is not None:
-            self._decrypt(self._tls)
+            self._decrypt(self._tls)  # an alert says more than the RST behind it
+        if broken is not None:
+            raise broken
         if self._ended:
             self._see_broken()
         return self._ended
+
+    def _read(self) -> None:
+        for _ in range(MOST_READS):
+            octets = os.read(self._stream.socket.fileno(), READ_OCTETS)
+            if not octets:
+                self._ended = True
+                return
+            if self._tls is not None:
+                self._incoming.write(octets)
 
     def _decrypt(self, tls: ssl.SSLObject) -> None:
         try:
