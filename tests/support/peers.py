@@ -57,6 +57,11 @@ def systemd_analyze() -> Peer:
     return Peer((_program("usr/bin/systemd-analyze"),), unpacked_environment() | {"SYSTEMD_UNIT_PATH": str(ROOT / "lib/systemd/system")})
 
 
+def systemd_tool(name: str) -> Peer:
+    """systemd-sysusers or systemd-tmpfiles, for another root: --root=FOLDER --dry-run or --create, FILE."""
+    return Peer((_program(f"usr/bin/{name}"),), unpacked_environment())
+
+
 def radclient() -> Peer:
     """FreeRADIUS' client with its dictionary: -S SECRETFILE -f PACKETS -s for a summary, HOST:PORT acct."""
     return Peer((_program("usr/bin/radclient"), "-D", str(radius_dictionary())), unpacked_environment())
