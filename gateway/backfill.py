@@ -6,7 +6,7 @@ It reads them as if a listener had: its own profile, settings and tags, its inta
 once they are on disk. A message whose record has a weak uid is known again by where it stands: its file, its place there and its octets.
 
 With `"to"` one destination alone gets the records, as far as its filter wants them, before anything else and whether or not it was given them by a listener.
-They wait in the spool as letters to it, at most a few thousand at a time: then the next request waits until it has taken some.
+They wait in the spool as letters to it, MAX_LETTERS or one request of them at most: then the next request waits until it has taken some.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def make_backfill(config: Config, normalizer: Normalizer, intake: Intake, spool:
         batch = _known_by_place(normalizer, frames, normalizer.normalize(frames), at)
         if only is not None:
             batch = _wanted(batch, only.consumer().wants)
-            await spool.wait_for_room(only.name, MAX_LETTERS)
+            await spool.wait_for_room(only.name, max(1, MAX_LETTERS - len(batch.index)))
         try:
             receipt = await intake.submit(batch, only=only.name if only else "")
             await receipt.wait()

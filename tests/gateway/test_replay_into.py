@@ -230,6 +230,12 @@ kind = "file"
 path = "out.ndjson"
 start = "beginning"
 
+[[forwarders]]
+name = "late"
+kind = "file"
+path = "late.ndjson"
+start = "beginning"
+
 [listeners.syslog]
 tcp = ["127.0.0.1:0"]
 """
@@ -248,9 +254,17 @@ def test_what_a_gateway_took_it_knows_after_it_was_killed(tmp_path: Path, log: P
         summary = orjson.loads(capsys.readouterr().err)
         assert summary["normalized"] == {}
         assert summary["reconciled"]
+        for normalized in (True, False):
+            assert main(["replay", str(log), "--into", "--to", "late", "--config", str(config), "--rate", "max", "--json"]) == 0
+            assert bool(orjson.loads(capsys.readouterr().err)["normalized"]) is normalized
         assert gateway.stop() == 0
-    written = [orjson.loads(line)["metadata"]["uid"] for line in (tmp_path / "out.ndjson").read_bytes().splitlines()]
-    assert sorted(written) == sorted(record["metadata"]["uid"] for record in replay(log)[0])
+    expected = sorted(record["metadata"]["uid"] for record in replay(log)[0])
+    assert written(tmp_path / "out.ndjson") == expected
+    assert written(tmp_path / "late.ndjson") == sorted([*expected, *expected])
+
+
+def written(path: Path) -> list[str]:
+    return sorted(orjson.loads(line)["metadata"]["uid"] for line in path.read_bytes().splitlines())
 
 
 USAGE: dict[str, Sequence[str]] = {
