@@ -15,6 +15,7 @@ def check(
     assignments: SetOption = None,
     as_json: JsonOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 3 if there are warnings.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Ask the running gateway whether it is well, and look at nothing else: for health checks.")] = False,
 ) -> int:
     """Check the configuration and what it needs, without starting anything: files, certificates, ports, state directory, disk, limits."""
     import os
@@ -31,6 +32,13 @@ def check(
         if as_json:
             typer.echo(render_findings(unusable(error), as_json=True, colour=False), nl=False)
         raise
-    findings = examine(loaded, source)
+    if live:
+        import trio
+
+        from gateway.check_live import examine_live
+
+        findings = trio.run(examine_live, loaded)
+    else:
+        findings = examine(loaded, source)
     typer.echo(render_findings(findings, as_json=as_json, colour=sys.stdout.isatty()), nl=False)
     return verdict(findings, strict=strict)
