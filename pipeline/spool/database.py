@@ -52,13 +52,20 @@ def translated(what: str) -> Iterator[None]:
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:  # our SQL is right, so it's the tables that are wrong
         raise SpoolDamagedError(what, f"the file is damaged ({error})", "start Tidegate again: what can be read is saved") from error
     except apsw.FullError as error:
-        raise SpoolError(what, "the disk is full", "free space on the file system of [gateway] state_dir") from error
+        raise disk_full(what) from error
     except apsw.ReadOnlyError as error:
         raise SpoolError(
             what, "it can't be written to", "give Tidegate's user a state directory it can write to, on a file system that isn't read-only"
         ) from error
     except apsw.Error as error:
+        if getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # how it says that there is no room for its -shm file
+            raise disk_full(what) from error
         raise SpoolError(what, f"SQLite says {error}", "look at the disk and the permissions of [gateway] state_dir") from error
+
+
+def disk_full(what: str) -> SpoolError:
+    """What to say of a disk without room."""
+    return SpoolError(what, "the disk is full", "free space on the file system of [gateway] state_dir")
 
 
 def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:

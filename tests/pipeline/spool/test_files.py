@@ -1,9 +1,11 @@
 """Opening a state directory: whatever fails half-way, nothing of it stays open."""
 
+import os
 from pathlib import Path
 
 import apsw
 import pytest
+from support.full_disk import Limit
 
 from pipeline.errors import SpoolError
 from pipeline.spool import files, salvage
@@ -31,4 +33,17 @@ def test_what_was_opened_is_closed_where_the_rest_cannot_be(tmp_path: Path, monk
             open_files(tmp_path, SpoolSettings(), None)
     with pytest.raises(apsw.ConnectionClosedError):
         opened[0]._connection.execute("SELECT 1")
+    open_files(tmp_path, SpoolSettings(), None).close()
+
+
+def test_a_disk_that_was_full_before_the_start_is_called_full(tmp_path: Path) -> None:
+    open_files(tmp_path, SpoolSettings(), None).close()
+    disk = Limit()
+    disk.fill(os.getpid())
+    try:
+        with pytest.raises(SpoolError) as refused:
+            open_files(tmp_path, SpoolSettings(), None)
+    finally:
+        disk.free(os.getpid())
+    assert refused.value.why == "the disk is full"
     open_files(tmp_path, SpoolSettings(), None).close()
