@@ -15,6 +15,7 @@ ours waits for its reports as long as the call lasts, and none runs between call
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -102,7 +103,8 @@ class Kafka:
                 found = producer.list_topics(self._settings.destined, timeout=SLICE_S).topics[self._settings.destined]
             except KafkaException as error:
                 trio.from_thread.check_cancelled()
-                producer.poll(0)
+                with suppress(KafkaException):  # a fatal error was heard as well
+                    producer.poll(0)
                 said = self._reason(error.args[0])
                 limit = self._settings.retry.timeout * OF_TIMEOUT
                 if said.fault is Fault.DENIED or time.monotonic() - started > (min(limit, PATIENCE_S) if self._heard else limit):
@@ -196,6 +198,8 @@ def _queue(producer: Producer, topic: str, value: bytes, key: bytes | None, repo
 
 
 def _let_go(producer: Producer) -> None:
-    producer.purge()
-    producer.flush(SLICE_S)
-    producer.close()
+    from confluent_kafka import KafkaException  # noqa: PLC0415 - an extra
+
+    for step in (producer.purge, partial(producer.flush, SLICE_S), producer.close):
+        with suppress(KafkaException):  # one that failed for good says so once more
+            step()
