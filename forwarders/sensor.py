@@ -28,6 +28,7 @@ from forwarders.transports import Sender, TcpSender, UdpSender
 from pipeline.errors import DeliveryError, Fault
 from pipeline.index import Entry
 from pipeline.metrics import Metrics
+from pipeline.settings import SocketAddress
 from pipeline.spool.row import Row
 from wire.event import WindowsEvent
 from wire.event_time import format_ctime
@@ -40,7 +41,10 @@ LAYOUTS: Final[Mapping[SensorLayout, Layout]] = {
     SensorLayout.CEF: cef_windows.LAYOUT,
     SensorLayout.RSA: rsa.LAYOUT,
 }
-SENDERS: Final[Mapping[SensorTransport, type[UdpSender | TcpSender]]] = {SensorTransport.UDP: UdpSender, SensorTransport.TCP: TcpSender}
+SENDERS: Final[Mapping[SensorTransport, Callable[[SocketAddress, Callable[[int], None]], Sender]]] = {
+    SensorTransport.UDP: lambda address, _: UdpSender(address),
+    SensorTransport.TCP: lambda address, resent: TcpSender(address, resent=resent),
+}
 
 PRI: Final = 13
 """user.notice (RFC 3164 section 4.1.1), what the document's sample has."""
@@ -59,7 +63,7 @@ class Sensor:
 
     Args:
         settings: its table.
-        metrics: where skipped and shortened records are counted.
+        metrics: where skipped and shortened records are counted, and those sent again.
         clock: nanoseconds since the Unix epoch, for the header.
         hostname: this machine's, for the header.
         sender: how messages leave; by the settings' address unless given.
@@ -71,7 +75,7 @@ class Sensor:
         transport, address = settings.address
         self._name: Final = settings.name
         self._layout: Final = LAYOUTS[settings.layout]
-        self._sender: Final = sender or SENDERS[transport](address)
+        self._sender: Final = sender or SENDERS[transport](address, metrics.resent.labels(settings.name).inc)
         self._headed: Final = settings.layout is SensorLayout.QRADAR
         self._metrics: Final = metrics
         self._clock: Final = clock
