@@ -72,7 +72,7 @@ class Metrics:
         self.skipped: Final = counter("skipped", "Records a destination's filter or layout left out, by reason.", "destination", "reason")
         self.shortened: Final = counter("shortened", "Records whose longest value was cut to fit a destination's transport.", "destination")
         self.delivery_failures: Final = counter("delivery_failures", "Attempts a destination refused, by reason.", "destination", "reason")
-        self.resent: Final = counter("resent", "Messages sent again to a syslog receiver that may not have read them.", "destination")
+        self.resent: Final = counter("resent", "Messages sent again to a receiver that may not have read them.", "destination")
         self.relay_retransmissions: Final = counter("relay_retransmissions", "RADIUS packets sent again to the next server.", "destination")
         self.relay_answers_refused: Final = counter(
             "relay_answers_refused", "Answers of the next RADIUS server that don't count, by rule.", "destination", "rule"
