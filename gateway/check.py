@@ -12,7 +12,7 @@
     RADIUS clients                                                        a secret is short, or another client's
     receive buffer                                                        net.core.rmem_max is less than asked
     open files                                                            the limit is less than the connections allowed
-    forwarders       a file's folder can't be written, two share a file
+    forwarders       a file's folder can't be written, two share a file   VPN sessions are to be joined, and nobody tells of any
 
 Nothing is changed but for sockets bound and closed again; nothing is sent.
 """
@@ -215,6 +215,10 @@ def check_forwarders(subject: Subject) -> Iterator[Finding]:
     paths: dict[Path, str] = {}
     for forwarder in subject.config.forwarders:
         what = f"forwarder {forwarder.name}"
+        if forwarder.enrich and not subject.config.listeners.radius:
+            yield Finding(
+                Level.WARNING, what, "VPN sessions are joined, and nothing listens for RADIUS accounting", "add [listeners.radius], or leave enrich out"
+            )
         if not isinstance(forwarder, FileSettings):
             yield Finding(Level.OK, what, f"{forwarder.kind} {forwarder.place}".rstrip() + f"; what it took is {forwarder.promise}")
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +48,20 @@ class Target:
     rate: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a replay into a gateway ended.
+
+    summary:      of what the gateway answered.
+    failed:       what ended it early.
+    interrupted:  by SIGINT or SIGTERM: what wasn't answered may or may not have been taken.
+    """
+
+    summary: Summary
+    failed: GatewayError | None = None
+    interrupted: bool = False
+
+
 async def replay_into(
     target: Target,
     files: Iterable[Found | Unreadable],
@@ -55,11 +70,16 @@ async def replay_into(
     advance: Callable[[int], None] = lambda _octets: None,
     engine: Engine = Engine.NATIVE,
     salvage: bool = False,
-) -> tuple[Summary, GatewayError | None]:
-    """Hand over every message of `files`.
+) -> Ended:
+    """Hand over every message of `files`; to be called on the main thread, for the signals.
 
-    Returns:
-        What was done, and what ended it early.
+    Args:
+        target: where, and how fast.
+        files: what is read.
+        tell: takes one line about a damage, a file passed over, or what is waited for.
+        advance: takes the octets of input that were read.
+        engine: which one frames lines.
+        salvage: whether to search damaged EVTX chunks for more records.
     """
     courier = Courier(target, tell)
 
@@ -67,12 +87,24 @@ async def replay_into(
         return trio.from_thread.run(courier.hand_over, frames, at)
 
     course = Handing(hand_over, tell=tell, advance=advance, engine=engine, salvage=salvage)
-    try:
-        await courier.greet()
-        await trio.to_thread.run_sync(course.run, files, abandon_on_cancel=True)
-    except GatewayError as error:
-        return course.summary, error
-    return course.summary, None
+    failed, whole = None, False
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_cancel_on_signal, nursery.cancel_scope)
+        try:
+            await courier.greet()
+            await trio.to_thread.run_sync(course.run, files, abandon_on_cancel=True)
+            whole = True
+        except GatewayError as error:
+            failed = error
+        nursery.cancel_scope.cancel()
+    return Ended(course.summary, failed, interrupted=not whole and failed is None)
+
+
+async def _cancel_on_signal(scope: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()
 
 
 class Courier:

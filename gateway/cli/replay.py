@@ -106,13 +106,16 @@ def _replay_into(paths: list[Path], target: Target, *, engine: Engine, salvage: 
     from pipeline.log import escape_text
 
     files, octets = gather(paths)
-    with _cleaned_up(), _progress(octets, shown=sys.stderr.isatty()) as (tell, advance):
+    with _progress(octets, shown=sys.stderr.isatty()) as (tell, advance):
         run = partial(replay_into, target, files, tell=lambda line: tell(f"tidegate: {escape_text(line)}"), advance=advance, engine=engine, salvage=salvage)
-        summary, failed = trio.run(run)
-    if summary.files or failed is None:
+        ended = trio.run(run)
+    summary = ended.summary
+    if summary.files or ended.failed is None:
         sys.stderr.write(encode_summary(summary) if as_json else render_summary(summary))
-    if failed is not None:
-        raise failed
+    if ended.failed is not None:
+        raise ended.failed
+    if ended.interrupted:
+        raise KeyboardInterrupt
     return ExitCode.FAILED if summary.failed else ExitCode.OK
 
 

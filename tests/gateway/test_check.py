@@ -89,6 +89,7 @@ def nothing(_folder: Path) -> None:
 
 
 TWICE = ARCHIVE + ARCHIVE.replace("archive", "copy")
+JOINED = ARCHIVE + 'enrich = ["vpn-by-ip"]\n'
 
 
 def valid(first: int, last: int) -> Callable[[Path], None]:
@@ -102,6 +103,7 @@ WARNING, ERROR = Level.WARNING, Level.ERROR
 CASES: list[tuple[Callable[[Path], None], str, Level, str, str]] = [
     (nothing,          "",     WARNING, "records are dropped",    "no forwarders"),
     (nothing,          TWICE,  ERROR,   "the file of archive",    "two write one file"),
+    (nothing,          JOINED, WARNING, "RADIUS accounting",      "a join of nothing"),
     (no_key,           TLS,    ERROR,   "server.key",             "no key"),
     (another_key,      TLS,    ERROR,   "server.pem",             "another certificate's key"),
     (readable_key,     TLS,    WARNING, "chmod 0600",             "a key for everybody"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 from array import array
 from collections import Counter
@@ -25,7 +26,7 @@ from gateway.cli import main
 from gateway.config import Config
 from gateway.control import Command, ControlError, NoAnswerError, NotRunningError, Request, ask, serve_control
 from gateway.replay import Summary, gather
-from gateway.replay_into import MAX_OCTETS, Target, cut_frames, replay_into
+from gateway.replay_into import MAX_OCTETS, Ended, Target, cut_frames, replay_into
 from normalizers.normalizer import Normalizer
 from pipeline.errors import GatewayError
 from pipeline.intake import Intake
@@ -82,9 +83,10 @@ async def served(state_dir: Path, normalizer: Normalizer | None = None) -> Async
 
 async def run(state_dir: Path, *paths: Path, to: str = "") -> tuple[Summary, GatewayError | None, list[str]]:
     lines = list[str]()
-    summary, error = await replay_into(Target(state_dir, to), gather(paths)[0], tell=lines.append)
-    assert summary.reconciled
-    return summary, error, lines
+    ended = await replay_into(Target(state_dir, to), gather(paths)[0], tell=lines.append)
+    assert ended.summary.reconciled
+    assert not ended.interrupted
+    return ended.summary, ended.failed, lines
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ async def test_a_gateway_that_goes_away_is_waited_for_and_gets_again_what_it_did
     monkeypatch.setattr("gateway.replay_into.RETRY_S", 0.01)
     state_dir, expected, over = tmp_path / "state", replay(log)[0], trio.Event()
     lines, deaths = list[str](), 0
-    done: list[tuple[Summary, GatewayError | None]] = []
+    done = list[Ended]()
 
     async def client() -> None:
         done.append(await replay_into(Target(state_dir), gather([log])[0], tell=lines.append))
@@ -169,13 +171,29 @@ async def test_a_gateway_that_goes_away_is_waited_for_and_gets_again_what_it_did
                 life.cancel_scope.cancel()
             found = await gateway.records()
             await gateway.spool.close()
-    (summary, error) = done[0]
-    assert (error, deaths) == (None, 3)
+    summary = done[0].summary
+    assert (done[0].failed, deaths) == (None, 3)
     assert found == expected
     assert summary.received == len(EVENTS)
     assert summary.normalized.total() + summary.duplicate.total() == len(expected)
     assert summary.duplicate.total() > 0
     assert lines == ["the gateway stopped; waiting for it to come back"]
+
+
+async def test_an_interrupted_run_says_what_was_taken(tmp_path: Path, log: Path) -> None:
+    async with served(tmp_path / "state") as gateway:
+        lines = list[str]()
+        signals = iter([0, 0, os.kill])
+
+        def advance(_octets: int) -> None:
+            send = next(signals, 0)
+            if callable(send):
+                send(os.getpid(), signal.SIGTERM)
+
+        ended = await replay_into(Target(gateway.state_dir, rate=1.0), gather([log, log.parent])[0], tell=lines.append, advance=advance)
+        assert ended.interrupted
+        assert ended.failed is None
+        assert ended.summary.reconciled
 
 
 WRONG: dict[str, tuple[dict[str, object], bytes]] = {
