@@ -13,6 +13,7 @@
     receive buffer                                                        net.core.rmem_max is less than asked
     open files                                                            the limit is less than the connections allowed
     forwarders       a file's folder can't be written, two share a file   VPN sessions are to be joined, and nobody tells of any
+    Kafka            its package is missing
 
 Nothing is changed but for sockets bound and closed again; nothing is sent.
 """
@@ -36,6 +37,7 @@ import trio
 from forwarders.file_settings import FileSettings
 from gateway.addresses import addresses
 from gateway.check_certificates import check_files
+from gateway.check_kafka import check_kafka
 from gateway.check_radius import check_radius
 from gateway.check_windows_forwarding import check_windows_forwarding
 from gateway.config import Config
@@ -246,6 +248,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_receive_buffer,
     check_open_files,
     check_forwarders,
+    check_kafka,
 )
 
 
