@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 from forwarders import kafka_client
 from gateway.check import examine
 from gateway.config import load
