@@ -55,6 +55,8 @@ class Cursor:
     consumer:      its settings; None for one that left the configuration.
     claimed:       number behind the records last handed out: what lies between the cursor and here is in somebody's hands.
     dirty:         whether the disk has yet to learn of it.
+    undecided:     records that drop-oldest passed while they were in somebody's hands, and of which nobody has said yet whether they were taken. The
+                   disk knows them as lost, since they are if the process ends now.
     oldest_at_ms:  commit time of the oldest record it hasn't taken, None if it has caught up; as of the last commit.
     """
 
@@ -63,6 +65,7 @@ class Cursor:
     claimed: int
     dirty: bool
     oldest_at_ms: int | None = None
+    undecided: int = 0
 
     @property
     def name(self) -> str:

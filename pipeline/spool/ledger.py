@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import apsw
 
@@ -77,14 +77,23 @@ def parse_head(line: Sequence[object]) -> Head:
 class Standing:
     """A consumer in the spool's eyes.
 
-    claimed:  number behind the records it was last handed: what drop-oldest may not count as lost, since it may yet be delivered.
-    dirty:    whether its line has to be written.
+    claimed:    number behind the records it was last handed: what drop-oldest may not count as lost, since it may yet be delivered.
+    dirty:      whether its line has to be written.
+    undecided:  records of those that were passed all the same: the disk counts them as lost, which they are if the process ends now.
     """
 
     stored: StoredCursor
     consumer: Consumer | None
     claimed: int
     dirty: bool
+    undecided: int = 0
+
+
+class Moved(NamedTuple):
+    """A cursor that drop-oldest moved: its line, and how many records it passed that are in somebody's hands."""
+
+    line: StoredCursor
+    in_hand: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class Outcome:
 
     committed: tuple[Committed, ...]
     fresh: tuple[Row, ...]
-    moved: tuple[StoredCursor, ...]
+    moved: tuple[Moved, ...]
     lags: Mapping[str, Lag]
     head: Head
     octets: int
@@ -219,7 +228,7 @@ class Ledger:
             save_sessions(connection, sessions)
             requeued = save_letters(connection, replace(work.letters, brought=composition.letters), work.now_ms)
             moved, lags = self._settle_cursors(work, head)
-            standing = {standing.stored.name: standing.stored for standing in work.standings} | {line.name: line for line in moved}
+            standing = {standing.stored.name: standing.stored for standing in work.standings} | {line.name: line for line, _ in moved}
             pruned = self._prune(min((line.cursor for line in standing.values()), default=head.number), head)
             head = replace(head, rows=head.rows - pruned)
             octets = self._octets(head)
@@ -284,19 +293,19 @@ class Ledger:
             head = replace(head, quarantined=head.quarantined + end - number)
         return head
 
-    def _settle_cursors(self, work: Work, head: Head) -> tuple[tuple[StoredCursor, ...], dict[str, Lag]]:
+    def _settle_cursors(self, work: Work, head: Head) -> tuple[tuple[Moved, ...], dict[str, Lag]]:
         """Write what changed, and let those move on that drop rather than block."""
         moved, lags = [], {}
         for standing in work.standings:
-            line, lag = standing.stored, self._lag(standing.stored.cursor, head)
+            line, in_hand, lag = standing.stored, 0, self._lag(standing.stored.cursor, head)
             consumer = standing.consumer
             if consumer is not None and consumer.on_full is OnFull.DROP_OLDEST and lag.octets >= self._limit(consumer):
-                line = self._drop_oldest(standing, consumer, head)
+                line, in_hand = self._drop_oldest(standing, consumer, head)
                 if line != standing.stored:
-                    moved.append(line)
+                    moved.append(Moved(line, in_hand))
                     lag = self._lag(line.cursor, head)
             if standing.dirty or line != standing.stored:
-                self._connection.execute(SAVE_CURSOR, line.line())
+                self._connection.execute(SAVE_CURSOR, replace(line, lost=line.lost + in_hand + standing.undecided).line())
             lags[line.name] = lag
         self._connection.executemany("DELETE FROM consumers WHERE name = ?", ((name,) for name in work.forgotten))
         self._connection.executemany("DELETE FROM dead_letters WHERE consumer = ?", ((name,) for name in work.forgotten))
@@ -314,20 +323,22 @@ class Ledger:
                     return Lag(head.octets - before, kept_at_ms)
         return Lag()
 
-    def _drop_oldest(self, standing: Standing, consumer: Consumer, head: Head) -> StoredCursor:
+    def _drop_oldest(self, standing: Standing, consumer: Consumer, head: Head) -> Moved:
         """Move past whole rows until the lag is below the limit, counting what is lost to this consumer; the newest row always stays."""
         line = standing.stored
-        cursor, lost, limit = line.cursor, line.lost, self._limit(consumer)
+        cursor, lost, in_hand, limit = line.cursor, line.lost, 0, self._limit(consumer)
         newest = self._connection.execute("SELECT number FROM rows ORDER BY number DESC LIMIT 1").get
         while newest is not None and cursor < newest and self._lag(cursor, head).octets >= limit:
             row = read_row(self._connection, cursor, head.number)
             if row is None:
                 break
             if isinstance(row, Row):
-                wants, unclaimed = consumer.wants or _everything, max(cursor, standing.claimed)
-                lost += sum(number >= unclaimed and wants(entry) for number, entry in zip(row.numbers, row.entries(), strict=True))
+                wants = consumer.wants or _everything
+                wanted = [number for number, entry in zip(row.numbers, row.entries(), strict=True) if number >= cursor and wants(entry)]
+                claimed = sum(number < standing.claimed for number in wanted)
+                lost, in_hand = lost + len(wanted) - claimed, in_hand + claimed
             cursor = row.end
-        return replace(line, cursor=cursor, lost=lost)
+        return Moved(replace(line, cursor=cursor, lost=lost), in_hand)
 
     def _prune(self, tail: int, head: Head) -> int:
         """Delete rows that everybody has passed, all before the one that holds record `tail`, and no more than PRUNE_ROWS; how many."""

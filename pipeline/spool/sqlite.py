@@ -156,7 +156,7 @@ class SqliteSpool:
             removed_at_ms = cursor.stored.removed_at_ms
             if removed_at_ms is not None and now_ms - removed_at_ms > self._settings.keep_removed * 1000:
                 self._forget(cursor.name)
-        standings = [Standing(cursor.stored, cursor.consumer, cursor.claimed, cursor.dirty) for cursor in self._cursors.values()]
+        standings = [Standing(cursor.stored, cursor.consumer, cursor.claimed, cursor.dirty, cursor.undecided) for cursor in self._cursors.values()]
         return Work(group, standings, tuple(self._forgotten), self._letters.work(requeues), tuple(self._damaged.values()), now_ms)
 
     async def _transact(self, work: Work) -> Outcome:
@@ -179,13 +179,16 @@ class SqliteSpool:
         """Take over what a transaction made durable."""
         for standing in work.standings:
             cursor = self._cursors.get(standing.stored.name)
-            if cursor is not None and cursor.stored == standing.stored:
+            if cursor is not None and (cursor.stored, cursor.undecided) == (standing.stored, standing.undecided):
                 cursor.dirty = False
-        for line in outcome.moved:
+        for line, in_hand in outcome.moved:
             cursor = self._cursors[line.name]
-            before = next(standing.stored for standing in work.standings if standing.stored.name == line.name)
+            standing = next(standing for standing in work.standings if standing.stored.name == line.name)
+            before = standing.stored
             self._metrics.lost.labels(line.name).inc(line.lost - before.lost)
-            newer = cursor.stored != before
+            newer = (cursor.stored, cursor.undecided) != (before, standing.undecided)
+            if cursor.stored.cursor < standing.claimed:  # else all of them were decided meanwhile
+                cursor.undecided += in_hand
             cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, line.cursor), lost=cursor.stored.lost + line.lost - before.lost)
             cursor.dirty = newer
             self._passing[line.name].unpark_all()
@@ -269,6 +272,8 @@ class SqliteSpool:
 
     def _move(self, cursor: Cursor, number: int, state: bytes) -> None:
         cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, number), state=state)
+        if number >= cursor.claimed:
+            cursor.undecided = 0
         cursor.dirty = True
         self._passing[cursor.name].unpark_all()
         self.work.set()
@@ -286,6 +291,7 @@ class SqliteSpool:
         if cursor.stored.cursor < row.end:
             return False
         cursor.stored = replace(cursor.stored, lost=cursor.stored.lost + len(row))
+        cursor.undecided = max(0, cursor.undecided - len(row))
         cursor.dirty = True
         self._metrics.lost.labels(consumer).inc(len(row))
         return True

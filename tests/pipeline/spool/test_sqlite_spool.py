@@ -261,6 +261,37 @@ async def test_what_is_in_hand_while_it_is_dropped_counts_once_its_fate_is_known
     await spool.close()
 
 
+@pytest.mark.parametrize("wants", [None, even], ids=["everything", "a filter"])
+@pytest.mark.parametrize("fate", ["unknown", "given up", "delivered", "delivered in part"])
+async def test_what_is_in_hand_while_it_is_dropped_is_lost_if_the_process_ends(tmp_path: Path, fate: str, wants: object) -> None:
+    consumers = [Consumer("sensor", Start.BEGINNING, 1000, OnFull.DROP_OLDEST, even if wants else None)]
+    spool = spool_in(tmp_path, consumers)
+    await spool.commit(submissions(batch_of([100, 101, 102, 103])))
+    row = await spool.read("sensor")
+    assert row is not None
+    if wants:
+        row = row.select(even)
+    first, second = row.split(len(row) // 2)
+    for name in range(40):
+        await spool.commit(submissions(batch_of([name])))
+    if fate == "given up":
+        assert spool.dropped("sensor", row)
+    elif fate == "delivered in part":
+        spool.advance("sensor", second.numbers[0], b"")
+        assert spool.dropped("sensor", second)
+        spool.advance("sensor", row.end, b"")
+    elif fate == "delivered":
+        spool.advance("sensor", row.end, b"")
+    await spool.flush()
+    spool._files.close()
+    again = spool_in(tmp_path, consumers)
+    left = [name for name in await take(again, "sensor") if wants is None or name % 2 == 0]
+    gone = {"unknown": len(row), "given up": len(row), "delivered": 0, "delivered in part": len(second)}[fate]
+    assert (await again.status()).consumers[0].lost + len(left) == (20 if wants else 40) + gone
+    assert len(first) + len(second) == len(row) == (2 if wants else 4)
+    await again.close()
+
+
 # consumers
 
 
