@@ -50,6 +50,7 @@ from listeners.bind import refuse_leftovers
 from listeners.passed import Passed, take_passed
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
+from normalizers.native import NativeNormalizer
 from normalizers.normalizer import Normalizer
 from pipeline.condition import Condition
 from pipeline.errors import GatewayError, SpoolError, leaves
@@ -128,6 +129,9 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     passed = take_passed(os.environ, os.getpid())
     await refuse_leftovers(passed, (at for at in addresses(config) if at[0] != METRICS))
     normalizer, metrics, rejects = make_normalizer(config), Metrics(), Rejects()
+    if isinstance(normalizer, NativeNormalizer):
+        metrics.judged.set_function(lambda: normalizer.judged)
+        metrics.left.set_function(lambda: normalizer.left)
     consumers = [table.consumer() for table in config.forwarders]
     spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
     gateway = Gateway(config, log, metrics, normalizer, spool, Intake(spool, metrics, rejects), rejects, passed, out or sys.stdout)

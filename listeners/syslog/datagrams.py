@@ -27,7 +27,7 @@ BURST_DATAGRAMS: Final = 2048
 AT_ONCE: Final = 64
 """Datagrams that one system call takes, into 4 MiB of which it touches what they need."""
 
-GATHER_S: Final = 0.002
+GATHER_S: Final = 0.001
 """For which bursts are let grow under load; nobody waits for an answer."""
 
 WORD: Final = 4

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.batches import batch_of, read_all, spool_in
 
 from pipeline.errors import DeliveryError, SpoolError
-from pipeline.intake import Intake
+from pipeline.intake import GROUP_LINGER_S, Intake
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Reject
 from pipeline.receipt import Receipt
@@ -25,6 +25,7 @@ from pipeline.spool.letters import Requeued
 from pipeline.spool.row import Row
 from pipeline.spool.settings import Consumer, Start
 from pipeline.spool.spool import Blockade, Bookmark, Committed, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
+from pipeline.state.sessions import Sessions
 
 
 class ScriptedSpool:
@@ -43,6 +44,10 @@ class ScriptedSpool:
             raise self.errors.pop(0)
         self.groups.append(list(group))
         return (Committed(),) * len(group)
+
+    @property
+    def sessions(self) -> Sessions:
+        raise AssertionError
 
     def position(self, consumer: str) -> Position:
         raise AssertionError(consumer)
@@ -182,6 +187,26 @@ async def test_a_refused_commit_is_tried_again_with_the_same_group(autojump_cloc
             spool.go.release()
         await receipt.wait()
     assert len(spool.groups) == 1
+
+
+async def test_soon_behind_a_large_commit_the_next_waits_for_company(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    spool = ScriptedSpool()
+    for _ in range(10):
+        spool.go.release()
+    async with running(spool, share_octets=1_000_000) as intake:
+        await (await intake.submit(batch_of([0], octets=100_000))).wait()
+        start = trio.current_time()
+        first = await intake.submit(batch_of([1]))
+        await trio.sleep(GROUP_LINGER_S / 2)
+        second = await intake.submit(batch_of([2]))
+        await first.wait()
+        await second.wait()
+        assert trio.current_time() - start <= 1.5 * GROUP_LINGER_S
+        start = trio.current_time()
+        await (await intake.submit(batch_of([3]))).wait()
+        assert trio.current_time() == start, "what comes alone waits for nobody"
+    assert [len(group) for group in spool.groups] == [1, 2, 1]
 
 
 async def test_a_blocked_spool_gets_no_group_until_it_is_free() -> None:
