@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from forwarders.common_settings import CommonSettings
-from forwarders.http.settings import ClientTls
+from forwarders.http.settings import ClientTls, is_loopback
 from forwarders.payload import Payload
 from pipeline.settings import Address, Secret, Settings, Size, SocketAddress
 
@@ -105,7 +104,7 @@ class KafkaSettings(CommonSettings):
             raise ValueError("Event Hubs takes the connection string alone; leave sasl and tls out")
         if not (self.topic or (self.event_hub and self.event_hub.entity)):
             raise ValueError("topic is missing" if self.event_hub is None else "topic is missing: the connection string names no event hub (EntityPath)")
-        if self.sasl and self.sasl.mechanism is SaslMechanism.PLAIN and self.tls is None and not all(map(_is_loopback, self.servers)):
+        if self.sasl and self.sasl.mechanism is SaslMechanism.PLAIN and self.tls is None and not all(is_loopback(f"//{server}") for server in self.servers):
             raise ValueError("PLAIN would send the password in plain text; add [forwarders.tls], `tls = {}` for the system's authorities")
         if self.event_hub and self.max_message > EVENT_HUBS_OCTETS:
             raise ValueError("Event Hubs takes events of 1 MiB at most")
@@ -129,10 +128,3 @@ class KafkaSettings(CommonSettings):
     @property
     def place(self) -> str:
         return f"{self.payload} {self.destined} at {','.join(map(str, self.bootstrap))}"
-
-
-def _is_loopback(address: SocketAddress) -> bool:
-    try:
-        return address.host == "localhost" or ip_address(address.host).is_loopback
-    except ValueError:
-        return False

@@ -53,6 +53,11 @@ def test_a_user_and_certificates(tmp_path: Path) -> None:
     assert "tell nobody" not in repr(settings(sasl=sasl))
 
 
+@pytest.mark.parametrize("server", ["localhost:9092", "127.0.0.2:9092", "[::1]:9092"])
+def test_plain_text_to_this_machine(server: str) -> None:
+    assert configuration(settings(servers=[server], sasl=SASL))["security.protocol"] == "SASL_PLAINTEXT"
+
+
 def test_event_hubs() -> None:
     table = hub()
     assert table.place == "ocsf events at contoso.servicebus.windows.net:9093"
@@ -73,7 +78,8 @@ def test_event_hubs() -> None:
         ({"topic": None}, "topic is missing"),
         ({"topic": "two words"}, "topic"),
         ({"servers": ["k1"]}, "write host:port"),
-        ({"servers": ["k1:9092"], "sasl": {"mechanism": "PLAIN", "username": "u", "password": b"p"}}, "in plain text"),
+        ({"servers": ["k1:9092"], "sasl": SASL}, "in plain text"),
+        ({"servers": ["127.0.0.1:9092", "192.0.2.1:9092"], "sasl": SASL}, "in plain text"),
         ({"sasl": {"mechanism": "GSSAPI", "username": "u", "password": b"p"}}, "mechanism"),
         ({"compression": "brotli"}, "compression"),
     ],
