@@ -58,6 +58,8 @@ def _explain(source: str, model: type[BaseModel], details: ErrorDetails) -> Conf
             return ConfigError(place, "unknown", f"use one of {known}") if known else ConfigError(place, "missing", "add it")
         case "model_type" | "dict_type" | "model_attributes_type":
             return ConfigError(what, "is not a table", f"write it as [{place}]")
+        case "tuple_type" | "list_type":
+            return ConfigError(what, "is not a list", f"write it in brackets, as in [...]; tables of a list as [[{place}]]")
     return ConfigError(what, *_reason(details["msg"]))
 
 
@@ -66,7 +68,9 @@ def _reason(message: str) -> tuple[str, str]:
     if message.startswith(SHOULD_BE):
         return NO_VALUE, f"it has to be {message.removeprefix(SHOULD_BE)}"
     why, _, fix = message.removeprefix(VALUE_ERROR_PREFIX).partition("; ")
-    return (why[:1].lower() + why[1:], fix) if fix else (NO_VALUE, why[:1].lower() + why[1:])
+    if not why[1:2].isupper():  # an acronym stays as it is
+        why = why[:1].lower() + why[1:]
+    return (why, fix) if fix else (NO_VALUE, why)
 
 
 def _walk(model: type[BaseModel], location: Sequence[int | str]) -> tuple[str, list[type[BaseModel]]]:

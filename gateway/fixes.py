@@ -96,7 +96,11 @@ FIXES: Final[dict[tuple[str, str], str]] = {
     # RADIUS accounting
     ("unknown-client", ""): "no client of [[listeners.radius.clients]] has this address, or this certificate: add it, or find out who sends this",
     ("radius-authenticator", ""): "the client signs with another secret: write the same on both sides; the secret ends where its line ends",
-    ("radius-message-authenticator", ""): "the client signs with another secret: write the same on both sides; the secret ends where its line ends",
+    (
+        "radius-message-authenticator",
+        "",
+    ): "of a Status-Server, the client signs with another secret: write the same on both sides; an accounting request was signed with the right one, "
+    "and its client makes this attribute otherwise than RFC 2869 and FreeRADIUS do: let it leave it out, or look for an update of its software",
     (
         "radius-no-message-authenticator",
         "",

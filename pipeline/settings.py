@@ -70,9 +70,22 @@ def parse_address(text: object) -> SocketAddress:
 
 Address = Annotated[SocketAddress, BeforeValidator(lambda value: value if isinstance(value, SocketAddress) else parse_address(value))]
 
+
+def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """`192.0.2.10`, `10.0.0.0/8` or `2001:db8::/32`."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise ValueError("no address and no network; write it as in '192.0.2.10', '10.0.0.0/8' or '2001:db8::/32'") from error
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"has host bits set behind its prefix; write '{network}' for the network, or the address alone") from error
+
+
 Network = Annotated[
     ipaddress.IPv4Network | ipaddress.IPv6Network,
-    BeforeValidator(lambda value: ipaddress.ip_network(value) if isinstance(value, str) else value),
+    BeforeValidator(lambda value: parse_network(value) if isinstance(value, str) else value),
 ]
 
 

@@ -15,9 +15,11 @@ def render_accounted(done: Accounted, target: str) -> str:
     """A few lines, the sum first."""
     tally = done.tally
     median, tail = (_milliseconds(done, share) for share in (MEDIAN, TAIL))
+    times = f"answers took {median} ms in the median, 99 of 100 at most {tail} ms"
+    took = times if tally.answered else "no answer: is the secret the same, and this address a client's?"
     lines = [
         f"{tally.answered} requests answered by {target} in {done.seconds:.1f} s: {done.rate:,.1f}/s",
-        f"  {done.servers} servers, {done.open} sessions still open; answers took {median} ms in the median, 99 of 100 at most {tail} ms",
+        f"  {done.servers} servers, {done.open} sessions still open; {took}",
         f"  sent {tally.sent} = answered {tally.answered} + not answered {tally.unanswered}; sent again {tally.resent}, answered again {tally.stray}",
     ]
     lines += [f"  {reason}: {count}" for reason, count in sorted(tally.reasons.items())]

@@ -40,7 +40,8 @@ SHORTEST_SECRET: Final = 16
 
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}", re.ASCII)
-PORT: Final = re.compile(r":[0-9]{1,5}\Z", re.ASCII)
+PORT: Final = re.compile(r"(?:\A|:)[0-9]{1,5}\Z", re.ASCII)
+"""Behind its address, or written alone, which is refused: 1813 could be read as the address 0.0.7.21."""
 
 
 def with_port(port: int) -> Callable[[object], object]:
@@ -102,7 +103,9 @@ class ClientSettings(Settings):
         if bool(self.cidr) != (self.secret is not None):
             raise ValueError("cidr and secret go together; over TLS a certificate does without both")
         octets = SHORTEST_SECRET if self.secret is None else len(self.secret.get_secret_value())
-        if not octets or (octets < SHORTEST_SECRET and not self.allow_short_secret):
+        if not octets:
+            raise ValueError(f"the secret has 0 octets; make one of {SHORTEST_SECRET} or more, as `openssl rand -hex 16` does")
+        if octets < SHORTEST_SECRET and not self.allow_short_secret:
             raise ValueError(
                 f"the secret has {octets} octets; make one of {SHORTEST_SECRET} or more, or allow_short_secret = true where the client takes no longer"
             )
@@ -151,6 +154,9 @@ class RadiusSettings(Settings):
         """A listener without an address is a mistake, not a silence; and so is an answer that waits for nobody."""
         if not (self.addresses or self.tls):
             raise ValueError("give it an address: addresses = [...] or [listeners.radius.tls]")
+        twice = _twice(f"{address}" for address in self.addresses if address.port)
+        if twice:
+            raise ValueError(f"two addresses are {', '.join(twice)}; write each once")
         if (self.answer == "relayed") != (self.relay is not None):
             raise ValueError('answer = "relayed" and relay go together; name the forwarder that has layout = "radius", or leave both out')
         return self

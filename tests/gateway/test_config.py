@@ -163,12 +163,16 @@ def test_mistakes(tmp_path: Path, text: str, lines: list[str]) -> None:
     assert problems(tmp_path, GATEWAY + text) == lines
 
 
+RELAY_OVER_TCP = "[[forwarders]]\nname = 'a'\nkind = 'sensor'\nlayout = 'radius'\naddress = 'tcp://127.0.0.1:1'\nsecret = 'env:PATH'"
+
 #   after [gateway]                                           words of the one line                                    why
 REFUSED = [
     ("[spool]\nmax_bytes = 4",                           ["spool.max_bytes", "a number and a unit"],              "a size without unit"),
     ("[metrics]\naddress = ':1'",                        ["metrics.address", "host:port"],                        "no host"),
     ("[metrics]\naddress = '127.0.0.1:70000'",           ["metrics.address", "host:port"],                        "no port"),
-    ("[listeners.syslog]\nudp = ['127.0.0.1:1']\nallow = ['10.0.0.1/8']", ["listeners.syslog.allow[0]"],                  "host bits in a network"),
+    ("[listeners.syslog]\nudp = ['127.0.0.1:1']\nallow = ['10.0.0.1/8']", ["listeners.syslog.allow[0]", "'10.0.0.0/8'"],  "host bits in a network"),
+    ("[listeners.syslog]\nudp = '127.0.0.1:1'",          ["listeners.syslog.udp", "is not a list"],               "a value for a list"),
+    (RELAY_OVER_TCP, [": RADIUS is passed on over UDP"], "a reason that begins with an acronym"),
     ("[listeners.syslog]",                               ["listeners.syslog", "address"],                         "a listener without address"),
     ("[[forwarders]]\nname = 'a'\nkind = 'fiel'\npath = 'x'",    ["forwarders[0]", "did you mean 'file'?"],               "nearest kind"),
     ("[[forwarders]]\nname = 'a'",                       ["forwarders[0]", "kind"],                               "no kind"),
@@ -244,5 +248,6 @@ def test_every_key_is_documented() -> None:
 def test_the_documented_files_load(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text() + (DOCUMENT.parents[1] / "README.md").read_text(), re.DOTALL)
     assert len(blocks) >= 2
+    (tmp_path / "vpn1.secret").write_text("0123456789abcdef\n")
     for block in blocks:
         assert load(write(tmp_path, block), {"HOME": "/home/op"}).listeners

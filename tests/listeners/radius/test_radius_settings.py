@@ -45,6 +45,9 @@ NAMED = {"name": "vpn3", "certificate": "vpn3.contoso.example"}
 #   given                                                                      words of the error               why
 REFUSED = [
     ({"addresses": []},                                                        "give it an address",            "nowhere to listen"),
+    ({"addresses": ["1813"]},                                                  "write host:port",               "a port alone"),
+    ({"addresses": ["[::1]", "[::1]:1813"]},                                   "two addresses are",             "one address twice, written in two ways"),
+    ({"clients": [{**CLIENT, "cidr": "192.0.2.300"}]},                         "write it as in",                "no network"),
     ({"clients": []},                                                          "at least 1",                    "nobody to hear"),
     ({"clients": [{**CLIENT, "secret": "file:short"}]},                        "has 15 octets",                 "a short secret"),
     ({"clients": [{**CLIENT, "secret": "file:empty"}]},                        "has 0 octets",                  "no secret in the file"),
