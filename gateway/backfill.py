@@ -135,8 +135,8 @@ def _known_by_place(normalizer: Normalizer, frames: Frames, batch: Batch, at: in
         return batch
     aliases = bytearray()
     for place, (start, end) in enumerate(frames.pairs(), at):
-        message = frames.buffer[start:end]
-        if normalizer.judge(message, frames.origin).mapped is not None:
+        if len(normalizer.normalize(replace(frames, spans=array("I", (start, end)))).index):
+            message = frames.buffer[start:end]
             aliases += blake2b(b"%b\0%d\0%b" % (frames.origin.peer.encode("utf-8", "surrogateescape"), place, message), digest_size=ALIAS_OCTETS).digest()
     return replace(batch, aliases=bytes(aliases))
 

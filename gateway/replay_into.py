@@ -29,6 +29,9 @@ from pipeline.model import Frames
 MAX_OCTETS: Final = 1 << 20
 """Of messages in one request, unless a single one is larger."""
 
+PIECE_S: Final = 0.5
+"""At a rate, a request holds what is due in this time, so that the gateway gets no bursts."""
+
 PATIENCE_S: Final = 300.0
 RETRY_S: Final = 0.5
 UNANSWERED_S: Final = 10.0
@@ -46,6 +49,11 @@ class Target:
     state_dir: Path
     to: str = ""
     rate: float | None = None
+
+    @property
+    def at_once(self) -> int:
+        """Messages of one request at most."""
+        return MAX_MESSAGES if self.rate is None else max(1, min(MAX_MESSAGES, int(self.rate * PIECE_S)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ async def replay_into(
     def hand_over(frames: Frames, at: int) -> Taken:
         return trio.from_thread.run(courier.hand_over, frames, at)
 
-    course = Handing(hand_over, tell=tell, advance=advance, engine=engine, salvage=salvage)
+    course = Handing(hand_over, target.at_once, tell=tell, advance=advance, engine=engine, salvage=salvage)
     failed, whole = None, False
     async with trio.open_nursery() as nursery:
         await nursery.start(_cancel_on_signal, nursery.cancel_scope)
@@ -199,12 +207,14 @@ class Handing(Course):
 
     Args:
         hand_over: does it with those of one request, and says what became of them; told how many of the file came before.
+        at_once: messages of one request at most.
         tell, advance, clock, engine, salvage: as any Course has them.
     """
 
     def __init__(
         self,
         hand_over: Callable[[Frames, int], Taken],
+        at_once: int = MAX_MESSAGES,
         *,
         tell: Callable[[str], None],
         advance: Callable[[int], None] = lambda _octets: None,
@@ -213,14 +223,14 @@ class Handing(Course):
         salvage: bool = False,
     ) -> None:
         super().__init__(tell=tell, advance=advance, clock=clock, engine=engine, salvage=salvage)
-        self._hand_over = hand_over
+        self._hand_over, self._at_once = hand_over, at_once
         self._path, self._at = "", 0
 
     def _take(self, frames: Frames) -> None:
         if frames.origin.peer != self._path:
             self._path, self._at = frames.origin.peer, 0
         path = self._path if self._path == str(STDIN) else os.path.realpath(self._path)
-        for piece in cut_frames(replace(frames, origin=replace(frames.origin, peer=path))):
+        for piece in cut_frames(replace(frames, origin=replace(frames.origin, peer=path)), self._at_once):
             taken, summary = self._hand_over(piece, self._at), self.summary
             self._at += len(piece)
             summary.received += taken.received
@@ -233,11 +243,11 @@ class Handing(Course):
             summary.warnings.update(taken.warnings)
 
 
-def cut_frames(frames: Frames) -> Iterator[Frames]:
-    """The same messages, each time as many as one request holds."""
+def cut_frames(frames: Frames, at_once: int = MAX_MESSAGES) -> Iterator[Frames]:
+    """The same messages, each time as many as one request holds: MAX_OCTETS of them and `at_once` at most."""
     spans, octets = array("I"), 0
     for start, end in frames.pairs():
-        if spans and (octets + end - start > MAX_OCTETS or len(spans) >= 2 * MAX_MESSAGES):
+        if spans and (octets + end - start > MAX_OCTETS or len(spans) >= 2 * at_once):
             yield replace(frames, spans=spans)
             spans, octets = array("I"), 0
         spans.extend((start, end))

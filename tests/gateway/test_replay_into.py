@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from support.evtx_writer import write_evtx
@@ -26,7 +27,7 @@ from gateway.cli import main
 from gateway.config import Config
 from gateway.control import Command, ControlError, NoAnswerError, NotRunningError, Request, ask, serve_control
 from gateway.replay import Summary, gather
-from gateway.replay_into import MAX_OCTETS, Ended, Target, cut_frames, replay_into
+from gateway.replay_into import MAX_OCTETS, PATIENCE_S, Courier, Ended, Target, cut_frames, replay_into
 from normalizers.normalizer import Normalizer
 from pipeline.errors import GatewayError
 from pipeline.intake import Intake
@@ -236,6 +237,47 @@ def test_requests_hold_what_they_may_and_together_everything(lengths: Sequence[i
 def test_more_messages_than_a_request_may_have_are_several() -> None:
     frames = Frames(b"", array("I", [0, 0] * (MAX_MESSAGES + 1)), Origin("replay", Transport.FILE, "x", 0))
     assert [len(piece) for piece in cut_frames(frames)] == [MAX_MESSAGES, 1]
+    assert {len(piece) for piece in cut_frames(frames, 1)} == {1}
+
+
+@pytest.mark.parametrize(("rate", "at_once"), [(None, MAX_MESSAGES), (0.1, 1), (1000.0, 500), (1e9, MAX_MESSAGES)], ids=str)
+def test_a_rate_has_no_bursts(rate: float | None, at_once: int) -> None:
+    assert Target(Path(), rate=rate).at_once == at_once
+
+
+async def test_messages_go_at_the_rate(autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(_state_dir: Path, _request: Request, **_: float) -> object:
+        return {"again": False, "received": 0, "control": 0, **{name: {} for name in ("normalized", "duplicate", "filtered", "rejected", "warnings")}}
+
+    monkeypatch.setattr("gateway.replay_into.ask", answer)
+    courier = Courier(Target(Path(), rate=10.0), lambda _line: None)
+    frames = Frames(b"", array("I", [0, 0] * 5), Origin("replay", Transport.FILE, "x", 0))
+    for number in range(7):
+        await courier.hand_over(frames, 5 * number)
+    assert trio.current_time() == pytest.approx(3.0)
+
+
+async def test_a_gateway_that_takes_nothing_says_why_and_is_waited_for(autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(_state_dir: Path, request: Request, **_: float) -> object:
+        if request.command == "status":
+            return {"gaps": ["spool: destination sensor: its quota of 9 octets is full"]}
+        await trio.sleep(3600)
+        return {"again": False, "received": 1, "control": 1, **{name: {} for name in ("normalized", "duplicate", "filtered", "rejected", "warnings")}}
+
+    monkeypatch.setattr("gateway.replay_into.ask", answer)
+    lines = list[str]()
+    taken = await Courier(Target(Path()), lines.append).hand_over(Frames(b"", array("I", [0, 0]), Origin("replay", Transport.FILE, "x", 0)), 0)
+    assert (taken.received, lines) == (1, ["waiting: spool: destination sensor: its quota of 9 octets is full"])
+
+
+async def test_a_gateway_that_does_not_come_back_is_given_up(autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nobody(state_dir: Path, _request: Request, **_: float) -> object:
+        raise NotRunningError(str(state_dir), "no gateway is running on this state directory")
+
+    monkeypatch.setattr("gateway.replay_into.ask", nobody)
+    with pytest.raises(NoAnswerError, match="run this again"):
+        await Courier(Target(Path()), lambda _line: None).hand_over(Frames(b"", array("I", [0, 0]), Origin("replay", Transport.FILE, "x", 0)), 0)
+    assert trio.current_time() == pytest.approx(PATIENCE_S, abs=1)
 
 
 CONFIG = """
