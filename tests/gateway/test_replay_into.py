@@ -184,7 +184,7 @@ async def test_a_gateway_that_goes_away_is_waited_for_and_gets_again_what_it_did
 async def test_an_interrupted_run_says_what_was_taken(tmp_path: Path, log: Path) -> None:
     async with served(tmp_path / "state") as gateway:
         lines = list[str]()
-        signals = iter([0, 0, os.kill])
+        signals = iter([0, os.kill])
 
         def advance(_octets: int) -> None:
             send = next(signals, 0)
