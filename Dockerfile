@@ -1,8 +1,4 @@
-# Tidegate in a container:
-#     docker build -t tidegate .
-#     docker run --read-only --cap-drop ALL -v tidegate:/var/lib/tidegate -v ./tidegate.toml:/etc/tidegate/tidegate.toml:ro \
-#         -p 514:5514/udp -p 514:5514/tcp tidegate
-# Listen on ports above 1024 inside. The kernel's limit on UDP buffers is the host's: net.core.rmem_max.
+# Tidegate in a container; how to run it: docs/operate/container.md. The default user is a number, the root may be read-only, nothing needs a shell.
 
 FROM rust:1-slim-bookworm AS rust
 
@@ -32,6 +28,6 @@ ENV PATH=/opt/tidegate/bin:$PATH XDG_STATE_HOME=/var/lib PYTHONDONTWRITEBYTECODE
 USER 65532:65532
 VOLUME /var/lib/tidegate
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["tidegate", "check", "--live"]
 ENTRYPOINT ["tidegate"]
 CMD ["run"]
-# No HEALTHCHECK: orchestrators ask GET /livez and /readyz at the address of [metrics]
