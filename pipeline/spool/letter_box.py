@@ -71,6 +71,10 @@ class LetterBox:
         """How many letters are before a consumer."""
         return self._requeued[consumer]
 
+    def refused(self, consumer: str) -> int:
+        """How many letters a consumer refused and doesn't have before it again."""
+        return self._kept[consumer] - self._requeued[consumer]
+
     def settle(self, work: LetterWork, requeued: Sequence[int], brought: Mapping[str, int]) -> None:
         """Take over what a transaction made durable, how many letters each of its requests found, and how many came to each consumer by its batches."""
         self._kept.update(brought)

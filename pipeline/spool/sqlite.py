@@ -309,8 +309,10 @@ class SqliteSpool:
         return self._letters.waiting(consumer)
 
     async def wait_for_room(self, consumer: str, limit: int) -> None:
-        """Return once fewer than `limit` letters are before a consumer."""
-        while self.letters_before(consumer) >= limit:
+        """Return once fewer than `limit` letters are before a consumer, and it has refused fewer than may be kept: what comes now it may refuse too."""
+        owner = self._cursors[consumer].consumer
+        most = max(1, owner.dead_letters) if owner else 1
+        while self.letters_before(consumer) >= limit or self._letters.refused(consumer) >= most:
             await self._passing[consumer].park()
 
     async def requeued(self, consumer: str) -> Requeued | None:

@@ -29,12 +29,13 @@ from gateway.control import Command, ControlError, NoAnswerError, NotRunningErro
 from gateway.replay import Summary, gather
 from gateway.replay_into import MAX_OCTETS, PATIENCE_S, Courier, Ended, Target, cut_frames, replay_into
 from normalizers.normalizer import Normalizer
-from pipeline.errors import GatewayError
+from pipeline.errors import DeliveryError, Fault, GatewayError
 from pipeline.intake import Intake
 from pipeline.log import LogSettings, open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Frames, Origin, Transport
 from pipeline.rejects import Rejects
+from pipeline.spool.letters import Requeue
 from pipeline.spool.sqlite import SqliteSpool, open_spool
 from wire.layouts.detect import BY_NAME
 
@@ -195,6 +196,33 @@ async def test_an_interrupted_run_says_what_was_taken(tmp_path: Path, log: Path)
         assert ended.interrupted
         assert ended.failed is None
         assert ended.summary.reconciled
+
+
+async def test_a_destination_that_refuses_gets_no_more_than_may_be_parked(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORWARDERS[1], "dead_letters", 1)
+    async with served(tmp_path / "state") as gateway:
+        await run(gateway.state_dir, log, to="sensor")
+        await answer_all(gateway.spool, DeliveryError("mapping", Fault.REFUSED))
+        assert not await has_room(gateway.spool)
+        await gateway.spool.requeue(Requeue("sensor"))
+        await answer_all(gateway.spool, None)
+        assert await has_room(gateway.spool)
+
+
+async def answer_all(spool: SqliteSpool, refusal: DeliveryError | None) -> None:
+    """What is before the sensor is taken, or refused."""
+    letters = await spool.requeued("sensor")
+    assert letters is not None
+    for letter in letters.ids:
+        spool.answer("sensor", letter, refusal)
+    await spool.flush()
+
+
+async def has_room(spool: SqliteSpool) -> bool:
+    with trio.move_on_after(0):
+        await spool.wait_for_room("sensor", 1)
+        return True
+    return False
 
 
 WRONG: dict[str, tuple[dict[str, object], bytes]] = {
