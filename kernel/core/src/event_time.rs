@@ -17,6 +17,9 @@ pub type Form = fn(&[u8], i32) -> Option<EventTime>;
 /// `2021-09-17T16:37:25.1234567Z`, with `+02:00`, or with no zone at all.
 #[must_use]
 pub fn parse_iso(text: &[u8], zone_offset_minutes: i32) -> Option<EventTime> {
+    if let Some(parts) = usual_iso(text) {
+        return Reader { text, at: text.len() }.instant(&parts, zone_offset_minutes);
+    }
     let mut reader = Reader { text, at: 0 };
     let mut parts = Parts { year: reader.number(4, 4)?, ..Parts::default() };
     reader.pass(b"-/")?;
@@ -36,6 +39,37 @@ pub fn parse_iso(text: &[u8], zone_offset_minutes: i32) -> Option<EventTime> {
         parts.offset = Some(sign * in_range(hours, 23)? * 60 + sign * in_range(minutes, 59)?);
     }
     reader.instant(&parts, zone_offset_minutes)
+}
+
+/// The parts of `2021-09-17T16:37:25.1234567Z`, with or without a fraction: what Windows writes, each digit at its place.
+fn usual_iso(text: &[u8]) -> Option<Parts> {
+    let (&[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1], rest) =
+        text.split_first_chunk::<19>()?
+    else {
+        return None;
+    };
+    let fraction = match rest {
+        [b'.', fraction @ .., b'Z'] if (1..=9).contains(&fraction.len()) => fraction,
+        [b'Z'] => &[],
+        _ => return None,
+    };
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let two = |tens: u8, ones: u8| {
+        (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u64::from(tens - b'0') * 10 + u64::from(ones - b'0'))
+    };
+    Some(Parts {
+        year: two(y0, y1)? * 100 + two(y2, y3)?,
+        month: two(m0, m1)?,
+        day: two(d0, d1)?,
+        hour: two(h0, h1)?,
+        minute: two(n0, n1)?,
+        second: two(s0, s1)?,
+        nanos: nanos(fraction),
+        digits: u8::try_from(fraction.len()).ok()?,
+        offset: Some(0),
+    })
 }
 
 /// `20210917163725.123456-000`: the last three digits are minutes east (+) or west (-) of UTC.

@@ -27,15 +27,25 @@ pub(super) fn keywords(texts: &mut Texts<'_>, values: &[Option<Value>], _: &Opti
 pub(super) fn ntstatus(texts: &mut Texts<'_>, values: &[Option<Value>], options: &Options, out: &mut Outputs) -> bool {
     let text = texts.printed(values.first().copied().flatten());
     let Some(status) = parse_ntstatus(texts.get(text)) else { return false };
-    let code = if status == 0 { "0x0".into() } else { format!("0x{status:08x}") };
+    let spelled = spell_ntstatus(status);
+    let code = if status == 0 { b"0x0".as_slice() } else { &spelled };
     out[0] = number(if status == 0 { SUCCESS } else { FAILURE });
-    out[1] = Output::Value(Value::Text(texts.copy(code.as_bytes())));
-    match options.look_up(code.as_bytes()) {
+    out[1] = Output::Value(Value::Text(texts.copy(code)));
+    match options.look_up(code) {
         None | Some(Value::Int(0)) => {}
         Some(Value::Text(detail)) if detail.is_empty() => {}
         Some(detail) => out[2] = Output::Value(detail),
     }
     true
+}
+
+/// `0xc000006a`: eight digits.
+fn spell_ntstatus(status: u32) -> [u8; 10] {
+    let mut spelled = *b"0x00000000";
+    for (digit, shift) in spelled[2..].iter_mut().zip((0..8).rev()) {
+        *digit = b"0123456789abcdef"[(status >> (4 * shift) & 15) as usize];
+    }
+    spelled
 }
 
 fn parse_ntstatus(text: &[u8]) -> Option<u32> {
