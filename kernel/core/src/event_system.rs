@@ -38,7 +38,16 @@ pub fn read_system(message: &[u8], xml: &mut Xml<'_>, system: &Tag, source: &mut
     fill(message, found.map(Option::unwrap_or_default), source)
 }
 
-fn fill(message: &[u8], found: [Text; FIELDS], source: &mut Source) -> Option<()> {
+/// The fields of an envelope that System fills, by place.
+#[must_use]
+pub fn fields(envelope: &Envelope) -> [Text; FIELDS] {
+    let Envelope { provider, event_id, version, level, keywords, time_text, .. } = *envelope;
+    let Envelope { record_id, activity_id, channel, computer, user_sid, .. } = *envelope;
+    [provider, event_id, version, level, keywords, time_text, record_id, activity_id, channel, computer, user_sid]
+}
+
+/// Fill the envelope with the texts of System's elements, by place. None for an event ID that is none.
+pub fn fill(message: &[u8], found: [Text; FIELDS], source: &mut Source) -> Option<()> {
     let event_id = event_id(message, found[1], source)?;
     let time_text = found[5];
     let time = parse_iso(source.text(message, time_text), 0);
@@ -74,6 +83,9 @@ fn event_id(message: &[u8], text: Text, source: &mut Source) -> Option<Text> {
 
 /// A text of digits as the decimal text of their low 16 bits.
 pub fn print_event_id(text: Text, number: u16, source: &mut Source) -> Text {
+    if text.len() == 4 && number > 999 {
+        return text;
+    }
     let mut digits = [0; 5];
     let (mut at, mut rest) = (digits.len(), number);
     while rest > 0 || at == digits.len() {
@@ -90,7 +102,8 @@ fn note(place: &mut Option<Text>, text: Text) -> Option<()> {
     place.replace(text).is_none().then_some(())
 }
 
-const FIELDS: usize = 11;
+/// How many elements of System are read.
+pub const FIELDS: usize = 11;
 
 /// Where an element of System goes, and the attribute that is read of it; its text if there is none.
 fn place(name: &[u8]) -> Option<(usize, Option<&'static [u8]>)> {

@@ -11,13 +11,30 @@ use crate::syslog_payload::skip_white;
 use crate::xml::{Next, Tag, Xml};
 use crate::xml_text::{is_blank, survey};
 
-const MAX_EVENT: usize = 256 * 1024;
+/// Longest payload that is read, in octets.
+pub const MAX_EVENT: usize = 256 * 1024;
 const MAX_PAIRS: usize = 128;
 const MAX_LEVELS: usize = 8;
 const MAX_DECLARATION: usize = 200;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 const LOG_FORMAT: &[u8] = b"Windows XML";
 const ERROR_SECTIONS: [&[u8]; 3] = [b"ProcessingErrorData", b"BinaryEventData", b"DebugData"];
+
+/// [`parse_event`] for an event that is taken for one of this ID: as the last one of the ID where it is spelled alike.
+pub fn parse_event_like(number: u16, message: &[u8], start: usize, source: &mut Source) -> Option<()> {
+    let mut shapes = core::mem::take(&mut source.shapes);
+    let read = shapes.read(number, message, start, source);
+    source.shapes = shapes;
+    if read.is_some() {
+        source.envelope.log_format = source.copy(LOG_FORMAT);
+        return read;
+    }
+    parse_event(message, start, source)?;
+    let mut shapes = core::mem::take(&mut source.shapes);
+    shapes.learn(number, message, start, source);
+    source.shapes = shapes;
+    Some(())
+}
 
 /// Read the event of a payload, which begins at `start` of the message, into `source`; None where only the twin surely can.
 pub fn parse_event(message: &[u8], start: usize, source: &mut Source) -> Option<()> {

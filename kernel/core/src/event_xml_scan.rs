@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memchr3, memmem};
 
-use crate::octets::{run, some};
+use crate::octets::{behind, near, run, some};
 use crate::syslog_payload::prefix_end;
 
 /// Octets that are looked at from the event's start.
 pub const WINDOW: usize = 4096;
 
 const HEAD: usize = 512;
+const CHANNEL_END: &[u8] = b"</Channel>";
 
 /// The key of an event: where its texts stand in the payload, white space around them left out, and the ID's low 16 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub fn scan_event_key(payload: &[u8]) -> Option<ScannedKey> {
 pub struct KeyScanner {
     beginning: Vec<u8>,
     provider: Range<usize>,
+    /// The text of Channel and its end-tag.
+    channel: Vec<u8>,
 }
 
 impl KeyScanner {
@@ -47,7 +50,10 @@ impl KeyScanner {
         if !self.beginning.is_empty() && payload.starts_with(&self.beginning) {
             let window = &payload[..payload.len().min(WINDOW)];
             let event_id = id_text(window, self.beginning.len())?;
-            let channel = first_channel(window, event_id.end)?;
+            let channel = match usual_channel(window, event_id.end) {
+                Some(at) if window[at..].starts_with(&self.channel) => at..at + self.channel.len() - CHANNEL_END.len(),
+                _ => first_channel(window, event_id.end)?,
+            };
             return Some(ScannedKey::of(window, channel, self.provider.clone(), event_id));
         }
         let key = scan_from(payload, event_start(payload)?)?;
@@ -58,6 +64,9 @@ impl KeyScanner {
             self.beginning.clear();
             self.beginning.extend_from_slice(&payload[..key.event_id.start]);
             self.provider = key.provider.clone();
+            self.channel.clear();
+            self.channel.extend_from_slice(&payload[key.channel.clone()]);
+            self.channel.extend_from_slice(CHANNEL_END);
         }
         Some(key)
     }
@@ -124,9 +133,41 @@ fn first_channel(window: &[u8], at: usize) -> Option<Range<usize>> {
 static CHANNEL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"<Channel"));
 static SYSTEM_END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"</System>"));
 
+/// Where the text of Channel begins, if what stands between it and the digits of `EventID` is what Windows writes there.
+fn usual_channel(text: &[u8], at: usize) -> Option<usize> {
+    let at = text_end(text, behind(text, at, b"</EventID><Version>")?)?;
+    let at = text_end(text, behind(text, at, b"</Version><Level>")?)?;
+    let at = text_end(text, behind(text, at, b"</Level><Task>")?)?;
+    let at = text_end(text, behind(text, at, b"</Task><Opcode>")?)?;
+    let at = text_end(text, behind(text, at, b"</Opcode><Keywords>")?)?;
+    let at = value_end(text, behind(text, at, b"</Keywords><TimeCreated SystemTime='")?)?;
+    let at = text_end(text, behind(text, at, b"'/><EventRecordID>")?)?;
+    let at = behind(text, at, b"</EventRecordID><Correlation")?;
+    let at = match behind(text, at, b" ActivityID='") {
+        Some(at) => value_end(text, at)? + 1,
+        None => at,
+    };
+    let at = value_end(text, behind(text, at, b"/><Execution ProcessID='")?)?;
+    let at = value_end(text, behind(text, at, b"' ThreadID='")?)?;
+    behind(text, at, b"'/><Channel>")
+}
+
+/// Where a text ends.
+fn text_end(text: &[u8], at: usize) -> Option<usize> {
+    near(text, at, b'<', b'<')
+}
+
+/// Where a value ends that holds no tag.
+fn value_end(text: &[u8], at: usize) -> Option<usize> {
+    near(text, at, b'\'', b'<').filter(|&found| text[found] == b'\'')
+}
+
 /// Whether a payload begins as event XML does; None for UTF-16 of anything, which only the twin reads.
 #[must_use]
 pub fn looks_like_event(payload: &[u8]) -> Option<bool> {
+    if payload.starts_with(b"<Event") {
+        return Some(true);
+    }
     if is_utf_16(payload) {
         return None;
     }
@@ -217,7 +258,7 @@ fn scan_channel(text: &[u8], at: usize) -> Option<Range<usize>> {
     let start = tag_end(text, at)?;
     let end = start + memchr(b'<', &text[start..])?;
     let content = &text[start..end];
-    let sure = text[end..].starts_with(b"</Channel>") && content.is_ascii() && memchr(b'&', content).is_none();
+    let sure = text[end..].starts_with(CHANNEL_END) && content.is_ascii() && memchr(b'&', content).is_none();
     sure.then(|| trimmed(text, start..end))
 }
 

@@ -1,7 +1,7 @@
 //! The way of one message from its octets to a source: twin of `Normalizer.judge` and `Normalizer.judge_event`.
 
 use crate::event_system::print_event_id;
-use crate::event_xml::parse_event;
+use crate::event_xml::{parse_event, parse_event_like};
 use crate::event_xml_scan::looks_like_event;
 use crate::judged::Judged;
 use crate::layouts::{self, Tables};
@@ -10,7 +10,7 @@ use crate::source::{MAX_OCTETS, Source, Text};
 use crate::syslog_header::{Header, parse_header};
 
 const UNKNOWN_FORMAT: &str = "unknown-format";
-const MARKS: [&[u8]; 3] = [b"", b"-- MARK --", b"--MARK--"];
+const MARKS: [&[u8]; 2] = [b"-- MARK --", b"--MARK--"];
 const POSITION_REPORT: (&[u8], &[u8]) = (b"Microsoft-Windows-EventForwarder", b"111");
 
 /// What judging needs beside the message.
@@ -35,7 +35,7 @@ pub fn judge(message: &[u8], context: &Context, source: &mut Source) -> Judged {
     let Some(header) = parse_header(message) else { return Judged::Unsure };
     warn_of(&header, source);
     let payload = &message[header.payload_start..];
-    if MARKS.contains(&without_blanks(payload)) {
+    if is_mark(payload) {
         return Judged::Control;
     }
     match looks_like_event(payload) {
@@ -74,13 +74,17 @@ fn warn_of(header: &Header, source: &mut Source) {
     source.warnings.extend((0..header.bad_structured_data).map(|_| "bad-structured-data"));
 }
 
-/// `payload`, which doesn't begin with one, without white space and NUL at its end, if it is short enough for a mark.
-fn without_blanks(payload: &[u8]) -> &[u8] {
-    if payload.first().is_some_and(|&octet| octet != b'-') {
-        return payload;
+/// Whether a payload, which doesn't begin with white space, is nothing but a mark, white space and NUL at its end left out.
+fn is_mark(payload: &[u8]) -> bool {
+    let is_text = |octet: &u8| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | 0);
+    match payload.first() {
+        None => true,
+        Some(b'-') => {
+            let last = payload.iter().rposition(is_text);
+            MARKS.contains(&&payload[..last.map_or(0, |last| last + 1)])
+        }
+        Some(_) => false,
     }
-    let last = payload.iter().rposition(|octet| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | 0));
-    &payload[..last.map_or(0, |last| last + 1)]
 }
 
 /// By the layout that the payload begins like, unless it may carry another message.
@@ -102,27 +106,42 @@ fn judge_layout(message: &[u8], header: &Header, context: &Context, source: &mut
 fn judge_xml(message: &[u8], header: &Header, forwarded: bool, context: &Context, source: &mut Source) -> Judged {
     let start = header.payload_start;
     let profile = &context.profile;
-    if let Some(key) = source.scanner.scan(&message[start..]) {
-        let (channel, provider) = (&message[start..][key.channel], &message[start..][key.provider]);
+    let mut wanted = None;
+    let payload = &message[start..];
+    if let Some(key) = source.scanner.scan(payload) {
+        let (channel, provider) = (&payload[key.channel.clone()], &payload[key.provider.clone()]);
         let digits = Text::in_message(start + key.event_id.start, start + key.event_id.end);
         let event_id = print_event_id(digits, key.number, source);
-        let number = source.text(message, event_id);
-        if forwarded && (provider, number) == POSITION_REPORT {
+        let printed = source.text(message, event_id);
+        if forwarded && (provider, printed) == POSITION_REPORT {
             return Judged::Control;
         }
-        match is_unwanted(profile, channel, provider, number) {
+        if !(profile.keep_all() || profile.may_want_number(key.number)) {
+            return Judged::Filtered { event_id };
+        }
+        match is_unwanted(profile, channel, provider, printed) {
             Some(true) => return Judged::Filtered { event_id },
             Some(false) => {}
             None => return Judged::Unsure,
         }
+        wanted = Some(key);
     }
     let warnings = source.warnings.len();
-    if parse_event(message, start, source).is_none() || (context.strict && source.warnings.len() > warnings) {
+    let parsed = match &wanted {
+        Some(key) => parse_event_like(key.number, message, start, source),
+        None => parse_event(message, start, source),
+    };
+    if parsed.is_none() || (context.strict && source.warnings.len() > warnings) {
         return Judged::Unsure;
     }
     let envelope = source.envelope;
     let text = |text| source.text(message, text);
     let (channel, provider, number) = (text(envelope.channel), text(envelope.provider), text(envelope.event_id));
+    if wanted.is_some_and(|key| {
+        &payload[key.channel] == channel && &payload[key.provider] == provider && &payload[key.event_id] == number
+    }) {
+        return Judged::Event;
+    }
     if forwarded && (provider, number) == POSITION_REPORT {
         source.warnings.clear();
         return Judged::Control;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compression;
+pub mod event_shape;
 pub mod event_system;
 pub mod event_time;
 pub mod event_xml;

@@ -3,6 +3,8 @@
 //! What the kernel isn't sure of is left as it is, named by its place among the messages and among the records, for the
 //! reference engine to judge.
 
+use std::sync::Mutex;
+
 use crate::index::{Entry, Index};
 use crate::json_out::write_text;
 use crate::judge::{Context, judge, judge_event};
@@ -17,15 +19,20 @@ pub use crate::plan::LoadError;
 /// Longest message that is judged here, so that whatever is made of it stays within a [`Text`].
 const MAX_MESSAGE: usize = 64 << 20;
 
+/// Largest arena that is kept for the next call.
+const MAX_KEPT: usize = 1 << 20;
+
 /// Most different computers that are told apart.
 pub const MAX_COMPUTERS: usize = 16;
 
 /// A profile, loaded.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Normalizer {
     context: Context,
     plans: Plans,
     accounting: Option<Accounting>,
+    /// As many as calls ran at once: what they learned of events serves the next ones.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 /// What all messages of one call have alike.
@@ -75,7 +82,7 @@ pub struct Normalized {
 }
 
 /// What is reused from message to message.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Scratch {
     source: Source,
     run: Run,
@@ -88,7 +95,12 @@ impl Normalizer {
     ///
     /// It isn't that.
     pub fn load(document: &[u8]) -> Result<Self, LoadError> {
-        load(document).map(|(context, plans, accounting)| Self { context, plans, accounting })
+        load(document).map(|(context, plans, accounting)| Self {
+            context,
+            plans,
+            accounting,
+            scratches: Mutex::default(),
+        })
     }
 
     /// Judge the messages of a buffer, whose spans are start, end, start, end ...
@@ -99,13 +111,18 @@ impl Normalizer {
             write_text(&mut labels, label.as_bytes());
             labels.push(b',');
         }
-        let mut scratch = Scratch::default();
+        let mut scratch = self.scratches.lock().ok().and_then(|mut scratches| scratches.pop()).unwrap_or_default();
         let mut done = Normalized::default();
         for (message, span) in (0..).zip(spans.chunks_exact(2)) {
             let octets = buffer.get(span[0] as usize..span[1] as usize).unwrap_or_default();
             if !self.message(message, octets, call, &labels, &mut scratch, &mut done) {
                 let at = u32::try_from(done.index.len()).unwrap_or(u32::MAX);
                 done.unsure.extend_from_slice(&[message, at]);
+            }
+        }
+        if scratch.source.arena.capacity() <= MAX_KEPT {
+            if let Ok(mut scratches) = self.scratches.lock() {
+                scratches.push(scratch);
             }
         }
         done

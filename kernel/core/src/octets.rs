@@ -21,18 +21,54 @@ pub fn run(message: &[u8], at: usize, max: usize, class: impl Fn(u8) -> bool) ->
     at + rest.iter().take(max).take_while(|&&octet| class(octet)).count()
 }
 
-/// Behind the longest run of octets that are neither `\s` nor NUL, at most `max` of them: eight at a time, the last one by one.
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Behind the longest run of octets that are neither `\s` nor NUL, at most `max` of them: eight at a time.
 #[must_use]
 pub fn run_of_text(message: &[u8], at: usize, max: usize) -> usize {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let text = message.get(at..message.len().min(at.saturating_add(max))).unwrap_or_default();
-    let holds_low = |eight: &[u8]| {
-        let word = eight.try_into().map_or(0, u64::from_le_bytes);
-        word.wrapping_sub(EACH * 0x21) & !word & (EACH * 0x80) != 0
-    };
-    let passed = text.chunks_exact(8).take_while(|eight| !holds_low(eight)).count() * 8;
     let is_text = |octet: u8| octet > b' ' || !(is_space(octet) || octet == 0);
+    let mut passed = 0;
+    for eight in text.chunks_exact(8) {
+        let word = eight.try_into().map_or(0, u64::from_le_bytes);
+        let low = word.wrapping_sub(EACH * 0x21) & !word & HIGHS; // exact up to the lowest octet that is marked
+        if low != 0 {
+            passed += low.trailing_zeros() as usize / 8;
+            break;
+        }
+        passed += 8;
+    }
     run(text, passed, max, is_text) + at
+}
+
+/// Where the first of two octets stands from `at` on, eight looked at together: for what is near, where a call of `memchr2`
+/// costs more than the search.
+#[inline]
+#[must_use]
+pub fn near(text: &[u8], at: usize, one: u8, other: u8) -> Option<usize> {
+    let equal = |word: u64, octet: u8| {
+        let differing = word ^ (EACH * u64::from(octet));
+        differing.wrapping_sub(EACH) & !differing & HIGHS // exact up to the lowest octet that is marked
+    };
+    let rest = text.get(at..)?;
+    let mut passed = at;
+    for eight in rest.chunks_exact(8) {
+        let word = eight.try_into().map_or(0, u64::from_le_bytes);
+        let found = equal(word, one) | equal(word, other);
+        if found != 0 {
+            return Some(passed + found.trailing_zeros() as usize / 8);
+        }
+        passed += 8;
+    }
+    text.get(passed..)?.iter().position(|octet| *octet == one || *octet == other).map(|behind| passed + behind)
+}
+
+/// Behind a literal of a length that is known when this is compiled.
+#[inline]
+#[must_use]
+pub fn behind<const N: usize>(text: &[u8], at: usize, literal: &[u8; N]) -> Option<usize> {
+    (text.get(at..)?.first_chunk::<N>()? == literal).then_some(at + N)
 }
 
 /// Behind a run of `min` to `max` octets of a class.

@@ -69,9 +69,19 @@ impl Profile {
     pub fn may_want(&self, event_id: &[u8]) -> bool {
         self.any_id
             || match number(event_id) {
-                Some(at) => self.numbers.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1),
+                Some(at) => self.has_number(at),
                 None => self.others.iter().any(|other| other.as_bytes() == event_id),
             }
+    }
+
+    /// [`Profile::may_want`] of an ID that is the text of this number.
+    #[must_use]
+    pub fn may_want_number(&self, event_id: u16) -> bool {
+        self.any_id || self.has_number(usize::from(event_id))
+    }
+
+    fn has_number(&self, at: usize) -> bool {
+        self.numbers.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
     /// Whether an event of this key is kept by the profile. What `keep_all` keeps isn't asked.

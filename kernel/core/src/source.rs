@@ -6,6 +6,9 @@
 //! Every text is UTF-8: whoever sets one has proved it. What can't be written in UTF-8 (a lone surrogate, which JSON may
 //! carry) is U+FFFD already.
 
+use core::ops::Range;
+
+use crate::event_shape::Shapes;
 use crate::event_xml_scan::KeyScanner;
 
 /// The places a [`Text`] can be in; the upper two bits of its start.
@@ -46,6 +49,13 @@ impl Text {
             }
             _ => Self::EMPTY,
         }
+    }
+
+    /// Where it stands in the message; None for one that stands elsewhere.
+    #[must_use]
+    pub fn span(self) -> Option<Range<usize>> {
+        let start = self.start as usize;
+        (self.start & PLACE == 0).then(|| start..start + self.len())
     }
 
     /// Whether there are no octets.
@@ -127,6 +137,8 @@ pub struct Source {
     pub partial: bool,
     /// What scans of events before this one left behind; nothing a key depends on.
     pub scanner: KeyScanner,
+    /// How events before this one were spelled; nothing an event depends on.
+    pub shapes: Shapes,
     /// What had to be written anew: unescaped, repaired, or never there.
     pub arena: Vec<u8>,
 }

@@ -2,7 +2,7 @@
 //! `wire/syslog_header.py`, of which this keeps what a verdict depends on. What only looks like a priority or a version is
 //! left to the twin.
 
-use crate::octets::{at_space_or_end, digits, is_space, literal, one_of, run, run_of_text, some};
+use crate::octets::{at_space_or_end, behind, digits, is_space, literal, one_of, run, run_of_text, some};
 use crate::syslog_payload::{begins, skip_white};
 use crate::syslog_stamp::{bsd_timestamp, epoch_timestamp, iso_timestamp};
 
@@ -10,6 +10,7 @@ const MAX_PRI: u16 = 191;
 const MAX_DEPTH: usize = 3;
 const MAX_TAG_WORDS: usize = 4;
 const TOKENS_5424: usize = 4;
+const MAX_TOKEN: usize = 256;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 const CEE_COOKIE: &[u8] = b"@cee:";
 
@@ -29,6 +30,9 @@ pub struct Header {
 /// Find where the payload of `message` begins; None where only the twin knows.
 #[must_use]
 pub fn parse_header(message: &[u8]) -> Option<Header> {
+    if let Some(header) = usual_header(message) {
+        return Some(header);
+    }
     let mut reader = Reader { message, at: 0, relayed: false, found: Header::default() };
     for depth in 0..MAX_DEPTH {
         reader.skip_to_text();
@@ -52,6 +56,26 @@ pub fn parse_header(message: &[u8]) -> Option<Header> {
     reader.skip_to_text();
     reader.found.payload_start = reader.at;
     Some(reader.found)
+}
+
+/// `<PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID - `, a single space behind each field, before a payload that is known: what
+/// most senders write, read without looking for anything else.
+fn usual_header(message: &[u8]) -> Option<Header> {
+    let (at, priority) = pri(message, 0)?;
+    let mut at = behind(message, at, b"1 ")?;
+    literal(message, digits(message, at, 4, 4)?, b"-")?;
+    for name in 0..=TOKENS_5424 {
+        if name > 0 && begins(message, at) {
+            return None;
+        }
+        let end = run_of_text(message, at, MAX_TOKEN);
+        if end == at || message.get(end) != Some(&b' ') {
+            return None;
+        }
+        at = end + 1;
+    }
+    let payload_start = behind(message, at, b"- ").filter(|&at| begins(message, at))?;
+    Some(Header { payload_start, headed: true, bad_pri: usize::from(priority > MAX_PRI), bad_structured_data: 0 })
 }
 
 /// Walks a message from the left: `at` is the first octet that no field has taken, `relayed` whether the last field was one
@@ -191,7 +215,7 @@ fn version(message: &[u8], at: usize) -> Option<usize> {
 }
 
 fn token(message: &[u8], at: usize) -> Option<usize> {
-    let end = run_of_text(message, at, 256);
+    let end = run_of_text(message, at, MAX_TOKEN);
     (end > at && (at_space_or_end(message, end) || message[end] == 0)).then_some(end)
 }
 
