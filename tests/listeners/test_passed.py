@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from listeners.bind import ask_receive_buffer, bind, bound_address, refuse_leftovers
+from listeners.datagrams import KernelDrops
 from listeners.passed import FIRST, Passed, PassedSocket, Place, take_passed
 from pipeline.errors import ConfigError
+from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.settings import SocketAddress
 
@@ -157,6 +159,16 @@ async def test_a_passed_descriptor_is_ours_alone(held: ExitStack, monkeypatch: p
     [ours] = await bind(SYSLOG, Transport.UDP, bound_address(sock), open_one(held, sock.dup(), monkeypatch))
     with ours:
         assert (ours.getblocking(), ours.get_inheritable()) == (False, False)
+
+
+def test_what_was_dropped_while_no_gateway_ran_is_counted_at_once(held: ExitStack) -> None:
+    sock, metrics = hold(held), Metrics()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    with socket.socket(socket.AF_INET, UDP) as sender:
+        for _ in range(64):
+            sender.sendto(bytes(1024), sock.getsockname())
+    KernelDrops(SYSLOG, sock, metrics)
+    assert metrics.value("tidegate_udp_kernel_drops_total", listener=SYSLOG, address=str(bound_address(sock))) > 0
 
 
 def test_descriptors_begin_where_systemd_puts_them() -> None:

@@ -122,6 +122,25 @@ async def test_what_arrives_while_a_commit_runs_shares_the_next() -> None:
     assert [len(group) for group in spool.groups] == [1, 4]
 
 
+async def test_whether_it_gets_on_can_be_seen(autojump_clock: trio.testing.MockClock) -> None:
+    spool = ScriptedSpool()
+    spool.errors.append(SpoolError("disk", "refuses"))
+    async with running(spool) as intake:
+        seen = [(intake.has_work, intake.commits_ended)]
+        receipt = await intake.submit(batch_of([0]))
+        await trio.testing.wait_all_tasks_blocked()
+        seen.append((intake.has_work, intake.commits_ended))  # a commit that hangs
+        spool.go.release()
+        await trio.sleep(0.5)
+        seen.append((intake.has_work, intake.commits_ended))  # one that was refused
+        spool.blockade = Blockade("sensor", "full")
+        seen.append((intake.has_work, intake.commits_ended))  # nothing that it could do
+        spool.go.release()
+        await receipt.wait()
+        seen.append((intake.has_work, intake.commits_ended))
+    assert seen == [(False, 0), (True, 0), (True, 1), (False, 1), (False, 2)]
+
+
 async def test_a_full_share_stops_its_listener_alone() -> None:
     spool = ScriptedSpool()
     async with running(spool, share_octets=5_000) as intake, trio.open_nursery() as nursery:
