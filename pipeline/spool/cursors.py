@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.errors import SpoolError
 from pipeline.spool.settings import Consumer, Start
 
 CURSOR_LINE: Final = "name, cursor, state, lost, removed_at_ms, checksum"
@@ -71,6 +72,12 @@ class Cursor:
     def name(self) -> str:
         return self.stored.name
 
+    def lag_seconds(self, head: int, now_ms: int) -> float:
+        """Age of the oldest record it hasn't taken, where `head` is the number that the next record gets."""
+        if self.oldest_at_ms is None or self.stored.cursor >= head:
+            return 0.0
+        return max(0, now_ms - self.oldest_at_ms) / 1000
+
 
 def restore_cursors(
     stored: Sequence[StoredCursor],
@@ -102,3 +109,8 @@ def restore_cursors(
         start = oldest if all_from_oldest or consumer.start is Start.BEGINNING else head
         cursors[name] = Cursor(StoredCursor(name, start), consumer, start, dirty=True)
     return cursors
+
+
+def unknown_destination(name: str) -> SpoolError:
+    """What to say of a name that no consumer has."""
+    return SpoolError(f"destination {name}", "the spool doesn't know it", "tidegate spool status lists those it knows")

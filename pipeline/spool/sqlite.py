@@ -19,9 +19,10 @@ import trio
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject
-from pipeline.spool.cursors import Cursor, restore_cursors
+from pipeline.spool.cursors import Cursor, restore_cursors, unknown_destination
 from pipeline.spool.database import FILE_NAME, translated
 from pipeline.spool.files import OpenFiles, open_files
+from pipeline.spool.gauges import show_outcome
 from pipeline.spool.ledger import Outcome, Standing, Work
 from pipeline.spool.letter_box import LetterBox
 from pipeline.spool.letters import Requeue, Requeued, read_requeued
@@ -201,16 +202,9 @@ class SqliteSpool:
         self._forgotten.difference_update(work.forgotten)
         for damaged in work.damaged:
             self._damaged.pop(damaged.number, None)
-        self._metrics.quarantined.inc(outcome.head.quarantined - self._head.quarantined)
-        self._metrics.committed.inc(outcome.head.number - self._head.number)
-        self._metrics.spool_rows.set(outcome.head.rows)
-        self._metrics.spool_bytes.set(outcome.octets)
-        self._metrics.duplicate_keys.set(outcome.known)
-        self._metrics.duplicate_keys_evicted.inc(outcome.evicted)
-        self._metrics.rejects_dropped.inc(outcome.dropped)
+        show_outcome(self._metrics, self._head, outcome)
         self._ledger.sessions.take(outcome.sessions)
         self._metrics.sessions.set(self._ledger.sessions.open)
-        self._metrics.sessions_evicted.inc(outcome.sessions.evicted)
         self._more_to_prune = outcome.more
         if outcome.more:
             self.work.set()
@@ -369,9 +363,7 @@ class SqliteSpool:
                 gauge.remove(name)
 
     def _lag_seconds(self, cursor: Cursor) -> float:
-        if cursor.oldest_at_ms is None or cursor.stored.cursor >= self._head.number:
-            return 0.0
-        return max(0, self._clock_ms() - cursor.oldest_at_ms) / 1000
+        return cursor.lag_seconds(self._head.number, self._clock_ms())
 
     async def status(self) -> SpoolStatus:
         settings = self._settings
@@ -408,8 +400,3 @@ class SqliteSpool:
                 await self.flush()
         finally:
             self._files.close()
-
-
-def unknown_destination(name: str) -> SpoolError:
-    """What to say of a name that no consumer has."""
-    return SpoolError(f"destination {name}", "the spool doesn't know it", "tidegate spool status lists those it knows")
