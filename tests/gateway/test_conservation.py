@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,7 +13,7 @@ from random import Random
 import pytest
 import trio
 from support.conservation import Site, site
-from support.crashing_gateway import POINTS
+from support.crashing_gateway import ANSWERED, POINTS
 from support.fault_proxy import (
     Fate,
     Fault,
@@ -26,8 +28,9 @@ from support.fault_proxy import (
     swallowing,
 )
 from support.full_disk import Disk, limited, small_disk
+from support.gateway_process import ROOT
 
-RATE = 60.0
+RATE = 40.0
 ANY_MOMENT = "any moment"
 
 
@@ -96,10 +99,10 @@ async def test_every_acknowledged_event_survives_every_death(tmp_path: Path, see
         for point in deaths:
             if point == ANY_MOMENT:
                 async with here.life() as gateway:
-                    await here.until_acked(len(here.acked) + random.randint(1, 200))
+                    await here.until_acked(len(here.acked) + random.randint(1, 100))
                     gateway.process.kill()
                 continue
-            assert await here.die(point, random.randint(1, 6)) == -signal.SIGKILL, point
+            assert await here.die(point, random.randint(1, 2 if point == "parked" else 5)) == -signal.SIGKILL, point
         mend(here)
         async with here.life() as gateway:
             here.stop.set()
@@ -147,3 +150,33 @@ async def test_counters_reconcile_to_the_event_behind_a_full_disk_and_one_that_i
             await here.arrived()
             here.judge()
             here.reconcile(counted)
+
+
+async def test_requeued_letters_survive_every_death_on_their_way(tmp_path: Path) -> None:
+    """Once the destination is mended, and in whatever pieces: each comes before it again, and none is left."""
+    async with site(tmp_path) as here, trio.open_nursery() as nursery:
+        nursery.start_soon(here.send, RATE)
+        async with here.life() as gateway:
+            await here.until_acked(400)
+            here.stop.set()
+            await here.quiet.wait()
+            await here.delivered(gateway)
+            assert await trio.to_thread.run_sync(gateway.stop) == 0
+        await here.arrived()
+        here.judge()
+        letters = here.letters()["http"]
+        here.http.refuses = lambda _: False
+        here.streams["http"].course = always(losing_answers)
+        config = str(tmp_path / "gateway.toml")
+        said = await trio.run_process([sys.executable, "-m", "gateway", "spool", "requeue", "http", "--config", config], capture_stdout=True, cwd=ROOT)
+        assert str(letters.total()) in said.stdout.decode()
+        assert await here.die("sending", 2) == -signal.SIGKILL
+        here.streams["http"].mend()
+        for point in ("sent", ANSWERED):
+            assert await here.die(point, 1) == -signal.SIGKILL, point
+        async with here.life() as gateway:
+            assert await trio.to_thread.run_sync(gateway.stop) == 0
+        await here.arrived()
+        here.judge(mended=True)
+        again = Counter(record["metadata"]["uid"] for record in here.http.taken)
+        assert all(count == 1 for uid, count in again.items() if uid not in letters)

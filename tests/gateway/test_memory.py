@@ -49,11 +49,11 @@ retry = {{ first = "50 ms", longest = "200 ms" }}
 """
 READY = 2
 TEMPLATES, FIRST_ID, AT_ONCE = 1000, 1_000_000, 1000
-WARM, COUNT = 40_000, 100_000
+WARM, COUNT = 60_000, 160_000
 KEY_OCTETS = 64
 """What the duplicate table needs for a key: 16 octets as they are stored, and a place in a set that is half empty at worst (24 octets)."""
-NOISE_OCTETS = 12 << 20
-"""What the allocator and a batch under way may come to, whatever went before."""
+NOISE_OCTETS = 40 << 20
+"""What the allocator and batches under way may come to, whatever went before; the records would be four times as much."""
 
 RESIDENT = re.compile(r"VmRSS:\s+([0-9]+) kB")
 

@@ -1,18 +1,21 @@
 """Everything at once: a gateway with every kind of listener and destination, numbered events in, networks at fault behind, and the judgement.
 
-numbered events in    acknowledged when
-WEF, two machines     the delivery was answered
-RADIUS, two servers   the request was answered
-syslog over TCP       the gateway has counted them: TCP has no answer of its own
+    numbered events in    acknowledged when
+    WEF, two machines     the delivery was answered
+    RADIUS, two servers   the request was answered
+    syslog over TCP       the gateway has counted them: TCP has no answer of its own
 
-out through               judged by
-archive   a file          every uid, once
-http      a fault proxy   the uids of its requests that were taken; it refuses what is poison to it
-hec       a fault proxy   those of the events it indexed
-elastic   a fault proxy   its documents' _id
-syslog    a fault proxy   the uids of whole frames
-sensor    a fault proxy   computer, log and record number of whole frames
-relay     a fault proxy   server, session, status and seconds of the requests it could verify
+    out through    judged by
+    archive        a file: every uid, once
+    http           the uids of its requests that were taken; it refuses what is poison to it
+    lossy          the same, without poison; its quota is small, and what it misses has to be counted
+    hec            the uids of the events it indexed
+    elastic        its documents' _id
+    syslog         the uids of whole frames
+    sensor         computer, log and record number of whole frames
+    relay          server, session, status and seconds of the requests it could verify
+
+Before every one but the archive stands a proxy that makes its network as bad as a test likes.
 """
 
 from __future__ import annotations
@@ -122,6 +125,15 @@ url = "http://127.0.0.1:{http}/events"
 start = "beginning"
 retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
 [[forwarders]]
+name = "lossy"
+kind = "http"
+profile = "ndjson"
+url = "http://127.0.0.1:{lossy}/events"
+start = "beginning"
+quota = "16 KiB"
+on_full = "drop-oldest"
+retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
+[[forwarders]]
 name = "hec"
 kind = "http"
 profile = "splunk-hec"
@@ -214,13 +226,14 @@ class Home:
 
 @dataclass
 class Collected:
-    """An HTTP server that takes newline-delimited JSON, all of a request or none, and none with poison in it."""
+    """An HTTP server that takes newline-delimited JSON, all of a request or none, and none with a record in it that it refuses."""
 
+    refuses: Callable[[str], bool] = lambda _: False
     taken: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, asked: Asked) -> Reply:
         found = [orjson.loads(line) for line in asked.body.splitlines()]
-        if any(is_poison(record["metadata"]["uid"]) for record in found):
+        if any(self.refuses(record["metadata"]["uid"]) for record in found):
             return Reply(400, b"one of these is poison")
         self.taken += found
         return Reply(204)
@@ -230,7 +243,7 @@ class Collected:
 class Site:
     """A gateway to be, what is before it and what is behind it.
 
-    streams:   the proxies before HTTP, HEC, Elastic, syslog and sensor, by the forwarder's name.
+    streams:   the proxies before HTTP, lossy, HEC, Elastic, syslog and sensor, by the forwarder's name.
     relay:     the one before the RADIUS server.
     acked:     every numbered event that was acknowledged.
     messages:  what is sent by syslog.
@@ -244,6 +257,7 @@ class Site:
     authority: Authority
     radius: int
     http: Collected
+    lossy: Collected
     hec: HecFake
     elastic: ElasticFake
     syslog: Frames
@@ -385,6 +399,14 @@ class Site:
 
     # what became of it
 
+    def lost(self) -> int:
+        """Records that the spool counts as lost to `lossy`."""
+        connection = apsw.Connection(str(self.folder / "state" / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            return int(connection.execute("SELECT lost FROM consumers WHERE name = 'lossy'").get)
+        finally:
+            connection.close()
+
     def letters(self) -> Mapping[str, Counter[str]]:
         """uids of dead letters, by destination."""
         connection = apsw.Connection(str(self.folder / "state" / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
@@ -399,18 +421,20 @@ class Site:
     def archived(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in (self.folder / "events.ndjson").read_bytes().splitlines()]
 
-    def judge(self) -> None:
-        """Every acknowledged event is everywhere, or a dead letter; twice only under one uid."""
+    def judge(self, *, mended: bool = False) -> None:
+        """Every acknowledged event is everywhere, or a dead letter; twice only under one uid. With `mended`, nothing is poison any more."""
         archive = self.archived()
         uids = {key_of(record): record["metadata"]["uid"] for record in archive}
         assert len(archive) == len(uids) == len(set(uids.values())), "once in the archive, and one uid each"
         assert self.acked <= uids.keys(), "what was acknowledged is kept"
         every = set(uids.values())
-        poison = {uid for uid in every if is_poison(uid)}
+        poison = {uid for uid in every if is_poison(uid) and not mended}
         letters = self.letters()
         assert letters.keys() <= {"http"}
         assert letters.get("http", Counter()) == Counter(poison), "poison is parked, once, and nothing else is"
         assert {record["metadata"]["uid"] for record in self.http.taken} == every - poison
+        missed = every - {record["metadata"]["uid"] for record in self.lossy.taken}
+        assert len(missed) <= self.lost(), "what drop-oldest dropped is counted"
         assert {envelope["event"]["metadata"]["uid"] for envelope in self.hec.events} == every  # type: ignore[index]
         assert {name for stream in self.elastic.streams.values() for name in stream} == every
         assert {orjson.loads(frame[frame.index(b"{") :])["metadata"]["uid"] for frame in self.syslog.taken} == every
@@ -424,20 +448,28 @@ class Site:
         for listener in ("listeners.wef", "listeners.radius", "listeners.syslog"):
             received, *became = (sum_of(counted, name, listener) for name in ("received", "normalized", "duplicate", "filtered", "rejected", "control"))
             assert received == sum(became), listener
-        assert sum_of(counted, "uncommitted") == sum_of(counted, "lost") == 0
+        missed = len(archive) - len({record["metadata"]["uid"] for record in self.lossy.taken})
+        assert sum_of(counted, "lost", "lossy") == sum_of(counted, "lost") == self.lost() >= missed
+        assert sum_of(counted, "uncommitted") == 0
         assert sum_of(counted, "normalized") == counted["tidegate_committed_total"] == len(archive)
         vpn = sum(map(is_vpn, archive))
         windows = len({splunk_key(frame) for frame in self.sensor.taken})
         poison = sum(is_poison(record["metadata"]["uid"]) for record in archive)
         expected: dict[str, tuple[float, ...]] = {name: (len(archive), 0, 0) for name in DESTINATIONS}
-        expected |= {"http": (len(archive) - poison, 0, poison), "relay": (vpn, len(archive) - vpn, 0), "sensor": (windows, len(archive) - windows, 0)}
+        expected |= {
+            "http": (len(archive) - poison, 0, poison),
+            "lossy": (len(archive) - self.lost(), 0, 0),
+            "relay": (vpn, len(archive) - vpn, 0),
+            "sensor": (windows, len(archive) - windows, 0),
+        }
         for name, fates in expected.items():
             assert tuple(sum_of(counted, fate, name) for fate in FATES) == fates, name
         assert sum_of(counted, "dead_letters", kind="") == poison
 
 
-DESTINATIONS = ("archive", "http", "hec", "elastic", "syslog", "sensor", "relay")
+DESTINATIONS = ("archive", "http", "lossy", "hec", "elastic", "syslog", "sensor", "relay")
 FATES = ("delivered", "skipped", "parked")
+DONE = (*FATES, "lost")
 
 
 def sum_of(counted: Mapping[str, float], name: str, label: str = "", *, kind: str = "_total") -> float:
@@ -446,7 +478,7 @@ def sum_of(counted: Mapping[str, float], name: str, label: str = "", *, kind: st
 
 
 def done_with(counted: Mapping[str, float], destination: str) -> float:
-    return sum(sum_of(counted, fate, destination) for fate in FATES)
+    return sum(sum_of(counted, fate, destination) for fate in DONE)
 
 
 def is_vpn(record: Mapping[str, Any]) -> bool:
@@ -498,7 +530,7 @@ async def site(folder: Path, more: str = "") -> AsyncIterator[Site]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         radius = int(probe.getsockname()[1])
-    collected, hec, elastic, syslog, sensor = Collected(), HecFake(slow=0), ElasticFake(), Frames(), Frames()
+    collected, lossy, hec, elastic, syslog, sensor = Collected(is_poison), Collected(), HecFake(slow=0), ElasticFake(), Frames(), Frames()
     with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as opened:
         await opened.bind(("127.0.0.1", 0))
         home = Home(opened)
@@ -506,18 +538,27 @@ async def site(folder: Path, more: str = "") -> AsyncIterator[Site]:
             trio.open_nursery() as nursery,
             running_proxy() as proxy,
             http_peer(collected.answer) as http_server,
+            http_peer(lossy.answer) as lossy_server,
             http_peer(hec.answer) as hec_server,
             http_peer(elastic.answer) as elastic_server,
             datagram_proxy(opened.getsockname()[1]) as relay,
             fault_proxy(http_server.port) as before_http,
+            fault_proxy(lossy_server.port) as before_lossy,
             fault_proxy(hec_server.port) as before_hec,
             fault_proxy(elastic_server.port) as before_elastic,
             fault_proxy(await _listen(nursery, syslog.serve)) as before_syslog,
             fault_proxy(await _listen(nursery, sensor.serve)) as before_sensor,
         ):
             nursery.start_soon(home.serve)
-            streams = {"http": before_http, "hec": before_hec, "elastic": before_elastic, "syslog": before_syslog, "sensor": before_sensor}
+            streams = {
+                "http": before_http,
+                "lossy": before_lossy,
+                "hec": before_hec,
+                "elastic": before_elastic,
+                "syslog": before_syslog,
+                "sensor": before_sensor,
+            }
             ports = {name: before.port for name, before in streams.items()}
             (folder / "gateway.toml").write_text(CONFIG.format(wef=proxy.port, radius=radius, relay=relay.port, **ports) + more)
-            yield Site(folder, proxy, authority, radius, collected, hec, elastic, syslog, sensor, home, streams, relay)
+            yield Site(folder, proxy, authority, radius, collected, lossy, hec, elastic, syslog, sensor, home, streams, relay)
             nursery.cancel_scope.cancel()

@@ -12,6 +12,7 @@
     cursor-written     before the commit of a cursor alone
     cursor-committed   behind it
     parked             when a record was parked, before that is written
+    answered           when a requeued dead letter was taken, before that is written
     checkpointed       when the write-ahead log has been moved into the database
     never              not at all
 
@@ -41,6 +42,9 @@ from pipeline.spool.ledger import Ledger, Outcome, Work
 from pipeline.spool.sqlite import SqliteSpool, open_spool
 
 POINTS = ("written", "committed", "acknowledged", "sending", "sent", "moved", "cursor-written", "cursor-committed", "parked", "checkpointed")
+"""Those that any load comes to."""
+
+ANSWERED = "answered"
 CHECKPOINT_PAGES = 16
 VFS = "refusing"
 
@@ -141,13 +145,14 @@ def arm(point: str, times: int) -> None:
     crash.around(Delivery, "_attempt", "sending", "sent")
     crash.behind(SqliteSpool, "advance", "moved")
     crash.behind(SqliteSpool, "park", "parked")
+    crash.behind(SqliteSpool, "answer", ANSWERED)
     crash.in_checkpoints()
     pipeline.spool.ledger.CHECKPOINT_PAGES = CHECKPOINT_PAGES  # type: ignore[misc]
 
 
 if __name__ == "__main__":
     point, times, *arguments = sys.argv[1:]
-    assert point in (*POINTS, "never")
+    assert point in (*POINTS, ANSWERED, "never")
     arm(point, int(times))
     disk = RefusingDisk(Path(arguments[-1]).parent / "read-only")
     gateway.app.open_spool = partial(open_spool, vfs=VFS)  # type: ignore[attr-defined]
