@@ -15,10 +15,13 @@ from functools import partial
 from itertools import compress
 from typing import Protocol
 
+import trio
+
 from kernel import Retransmissions, encode_responses
 from listeners.normalizing import KEY_OCTETS, join_batches, normalize_guarded
 from listeners.radius.clients import Client
 from listeners.radius.exchange import WORD, Answer, Drop
+from listeners.radius.pace import Pace
 from pipeline.errors import SpoolError
 from pipeline.index import EMPTY
 from pipeline.log import PeerLog
@@ -93,12 +96,13 @@ class Reception:
     """What every socket of the listener shares.
 
     name:      the listener's.
-    turn:      so many requests are normalized before other sockets get their turn.
+    turn:      so many requests at most are normalized before other sockets get their turn.
     remember:  keeps what was dropped for `tidegate explain --last`.
     keep:      whether packets are kept beside their records, for a relay.
     proof:     what an answer waits for.
     takes_in:  whether the spool takes records in: whether we are alive, as a Status-Server asks (RFC 5997 section 4.2).
     clock:     nanoseconds since the Unix epoch.
+    timer:     seconds, for how long normalizing takes.
     """
 
     name: str
@@ -112,7 +116,9 @@ class Reception:
     clock: Callable[[], int]
     metrics: Metrics
     peer_log: PeerLog
+    timer: Callable[[], float] = trio.current_time
     retransmissions: Retransmissions = field(default_factory=Retransmissions)
+    paces: dict[str, Pace] = field(default_factory=dict)
 
     def drop(self, transport: Transport, peer: str, drop: Drop, datagram: bytes, count: int = 1) -> None:
         """Count, log and remember packets that meet silence, `datagram` being one of them."""
@@ -138,13 +144,20 @@ class Reception:
     async def hand(self, transport: Transport, peer: str, requests: Requests) -> list[Handed]:
         """Hand on what one peer sent; returns when the intake has taken it, which is how a full spool makes us silent."""
         origin = Origin(self.name, transport, peer, self.clock(), requests.client.name)
-        return [await self._hand(origin, requests.part(at, at + self.turn)) for at in range(0, len(requests), self.turn)]
+        pace, at, handed = self.paces.setdefault(requests.client.name, Pace(self.turn)), 0, list[Handed]()
+        while at < len(requests):
+            part = requests.part(at, at + pace.size)
+            handed.append(await self._hand(origin, part, pace))
+            at += len(part)
+        return handed
 
-    async def _hand(self, origin: Origin, requests: Requests) -> Handed:
+    async def _hand(self, origin: Origin, requests: Requests, pace: Pace) -> Handed:
         client, buffer, spans = requests.client, requests.buffer, requests.spans
         keys = self.retransmissions.keys(buffer, spans, requests.sources, requests.ways, origin.received_at_ns)
         frames = Frames(buffer, array("I", spans), origin, aliases=keys, keep=self.keep)
+        begun = self.timer()
         batch = join_batches(normalize_guarded(partial(_normalize, self.normalize, client.vendor), frames, self.peer_log))
+        pace.took(len(requests), self.timer() - begun)
         if batch.rejected:
             facts = {"listener": self.name, "transport": origin.transport, "client": client.name, "rules": batch.rejected}
             self.peer_log.warning("messages rejected", peer=origin.peer, **facts)

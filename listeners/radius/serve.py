@@ -70,7 +70,7 @@ async def serve_radius(
         takes_in: whether the spool takes records in.
         clock: nanoseconds since the Unix epoch.
         log: for what the listener does and what its peers do.
-        turn: so many requests are normalized before other sockets get their turn.
+        turn: so many requests at most are normalized before other sockets get their turn.
         keep: whether packets are kept beside their records, for a relay.
         proof: what an answer waits for.
         passed: sockets that are bound already.
