@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,11 @@ from typing import Any, Final
 import pytest
 import yaml
 from support import peers
+from support.gateway_process import running_gateway
 from typer.main import get_command
 
 from gateway.addresses import addresses
+from gateway.cli import main
 from gateway.cli.application import application
 from gateway.config import load
 from pipeline.model import Transport
@@ -91,3 +94,31 @@ def test_grafana_is_given_what_it_provisions(compose: Any) -> None:
     assert mounts[home] == "./grafana/tidegate.json"
     [source] = yaml.safe_load((DEPLOY / "grafana/datasources.yaml").read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
+
+
+def test_what_the_controllers_send_comes_out_of_the_gateway(compose: Any, tmp_path: Path) -> None:
+    """The chain on this machine: simulated controllers, a real rsyslog with the SIEM's configuration, the gateway with its own."""
+    config = tmp_path / "tidegate.toml"
+    config.write_text(re.sub(r"0\.0\.0\.0:[0-9]+", "127.0.0.1:0", (DEPLOY / "tidegate.toml").read_text()).replace("/var/lib/tidegate", str(tmp_path)))
+    arguments = compose["services"]["domain-controllers"]["command"]
+    with running_gateway(config, ready=3) as gateway:
+        _, port = gateway.address("listeners.syslog", "tcp")
+        text = (DEPLOY / "siem/rsyslog.conf").read_text().replace("/var/spool/rsyslog", str(tmp_path))
+        text = text.replace('port="514"', f'port="0" listenPortFileName="{tmp_path}/port"').replace(
+            'target="tidegate" port="5514"', f'target="127.0.0.1" port="{port}"'
+        )
+        (tmp_path / "siem.conf").write_text(text)
+        peer = peers.rsyslogd()
+        with subprocess.Popen([*peer.command, "-n", "-f", str(tmp_path / "siem.conf"), "-i", str(tmp_path / "pid")], env=peer.environment) as siem:
+            try:
+                while not ((tmp_path / "port").exists() and (tmp_path / "port").read_text().strip()):
+                    assert siem.poll() is None
+                target = f"tcp://127.0.0.1:{(tmp_path / 'port').read_text().strip()}"
+                sent = [target if argument == "tcp://siem:514" else argument for argument in arguments]
+                assert main([*sent, "--count", "20", "--rate", "max"]) == 0
+                gateway.await_received(20)
+                assert gateway.counters("rejected_total") == {}
+                gateway.await_delivered(20)
+            finally:
+                siem.terminate()
+        assert gateway.stop() == 0
