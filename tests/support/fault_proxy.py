@@ -257,7 +257,11 @@ class DatagramProxy:
 
     async def _client(self) -> trio.socket.SocketType:
         opened = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
-        await opened.connect(("127.0.0.1", self.behind))
+        try:
+            await opened.connect(("127.0.0.1", self.behind))
+        except BaseException:
+            opened.close()
+            raise
         return opened
 
     async def _answers(self, server: trio.socket.SocketType, client: Address) -> None:
