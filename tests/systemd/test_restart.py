@@ -14,6 +14,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import trustme
 from support.events import SAMPLES, security
 from support.gateway_process import EndedError
 from support.socket_holder import SocketHolder, held_sockets
@@ -121,3 +122,41 @@ def test_systemd_hears_that_it_is_ready_and_well(tmp_path: Path) -> None:
             heard = {manager.recv(100) for _ in range(8)}
             assert gateway.stop() == 0
     assert heard == {b"READY=1", b"WATCHDOG=1"}
+
+
+OTHERS = """
+[gateway]
+state_dir = "state"
+[listeners.radius]
+addresses = ["127.0.0.1:{udp}"]
+[[listeners.radius.clients]]
+name = "vpn"
+cidr = "127.0.0.0/8"
+secret = "file:secret"
+[[listeners.wef.endpoints]]
+address = "127.0.0.1:{tcp}"
+url = "https://localhost:{tcp}"
+auth = "certificate"
+certificate = "server.pem"
+key = "server.key"
+client_ca = ["ca.pem"]
+[[listeners.wef.subscriptions]]
+name = "identity"
+"""
+
+
+def test_every_listener_takes_what_is_its_own(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    certificate.private_key_pem.write_to_path(str(tmp_path / "server.key"))
+    (tmp_path / "secret").write_text("correct horse battery")
+    with held_sockets() as holder:
+        udp, tcp = holder.udp.getsockname()[1], holder.tcp.getsockname()[1]
+        config = tmp_path / "gateway.toml"
+        config.write_text(OTHERS.format(udp=udp, tcp=tcp))
+        with holder.gateway(config, ready=2) as gateway:
+            assert gateway.address("listeners.radius", "udp") == ("127.0.0.1", udp), "in use, if it weren't taken"
+            assert gateway.address("listeners.wef", "https") == ("127.0.0.1", tcp)
+            assert gateway.stop() == 0
