@@ -6,12 +6,13 @@ Whatever else a plan asks for is `Unsupported`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import orjson
 
 from normalizers.engine import UNMAPPED
-from normalizers.plan import Choice, Fill, Json, Op, Row, Where
+from normalizers.plan import Choice, Fill, Json, Op, Row, Transform, Where
 from normalizers.transforms import TRANSFORMS
 
 INTEGERS: Final = range(-(2**63), 2**63)
@@ -83,14 +84,22 @@ def name_of(table: Mapping[str, Any], function: object) -> str:
     return found
 
 
-def targets_of(row: Row) -> Iterator[tuple[str, list[str]]]:
+def targets_of(row: Row) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(transform, the paths it may write)."""
     for transform in row.transforms:
-        name = name_of(TRANSFORMS, transform)
-        demand(name in SUFFIXES and len(row.inputs) >= INPUTS.get(name, 1))
-        paths = [f"{row.to}.{suffix}".strip(".") for suffix in SUFFIXES[name]]
-        demand(all(paths))
+        name, paths = _target(transform, row.to)
+        demand(len(row.inputs) >= INPUTS.get(name, 1))
         yield name, paths
+
+
+@cache
+def _target(transform: Transform, to: str) -> tuple[str, tuple[str, ...]]:
+    """Of a transform that writes below `to`; asked for a thousand times while plans are encoded."""
+    name = name_of(TRANSFORMS, transform)
+    demand(name in SUFFIXES)
+    paths = tuple(f"{to}.{suffix}".strip(".") for suffix in SUFFIXES[name])
+    demand(all(paths))
+    return name, paths
 
 
 def rows_of(ops: Sequence[Op]) -> Iterator[Row]:

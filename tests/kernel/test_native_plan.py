@@ -51,13 +51,13 @@ def test_what_the_kernel_does_not_have_is_refused() -> None:
             kernel.Normalizer(document.replace(known, unknown))
 
 
-VALUES = st.lists(st.none() | st.integers(-(2**40), 2**40) | HOSTILE | SIDS, min_size=2, max_size=2)
+VALUES = st.lists(st.none() | st.integers(-(2**40), 2**40) | HOSTILE | SIDS, min_size=3, max_size=3)
 OPTIONS = Options({"0x1": "one", "a": 1}, "const", 1, 3)
 
 
 @given(st.sampled_from(sorted(SUFFIXES)), VALUES)
 def test_transforms_write_what_the_document_says(name: str, values: list[str | int | None]) -> None:
-    written = TRANSFORMS[name](values, OPTIONS)
+    written = TRANSFORMS[name](values[: max(2, INPUTS.get(name, 1))], OPTIONS)
     assert written is None or written.keys() <= set(SUFFIXES[name])
 
 
