@@ -53,14 +53,12 @@ class Feed:
     async def next(self) -> Row | None:
         """The next batch; None if it is caught up, or the filter wanted nothing of what was looked through so far."""
         rows = [self._rest] if self._rest else []
-        self._rest = None
+        self._rest = ahead = None
         looked_through, records, octets = 0, sum(map(len, rows)), sum(sum(lengths(row)) for row in rows)
         while not rows or (self._joins and looked_through < READ_AHEAD and self._has_room(records, octets)):
             row = await self._spool.read(self._name, self._read_to)
             self._caught_up = row is None
             if row is None:
-                break
-            if rows and not follows(row, rows[-1]):
                 break
             await trio.lowlevel.checkpoint()
             self._read_to = row.end
@@ -68,6 +66,9 @@ class Feed:
             wanted = row if self._wants is None else row.select(self._wants)
             if len(wanted) < len(row):
                 self._metrics.skipped.labels(self._name, FILTER).inc(len(row) - len(wanted))
+            if rows and not follows(row, rows[-1]):  # drop-oldest was between; who was given a row answers for it
+                ahead = wanted or None
+                break
             if wanted or rows:
                 rows.append(wanted)
                 records, octets = records + len(wanted), octets + sum(lengths(wanted))
@@ -76,7 +77,7 @@ class Feed:
         if not rows:
             return None
         batch, *rest = cut(join_rows(rows), self._limits, once=True)
-        self._rest = rest[0] if rest else None
+        self._rest = rest[0] if rest else ahead
         return batch
 
     def _has_room(self, records: int, octets: int) -> bool:

@@ -19,6 +19,7 @@ from support.batches import batch_of, name_of, spool_in, submissions
 from forwarders.common_settings import RetrySettings
 from forwarders.delivery import Delivery
 from forwarders.destination import Delivered, Limits, Refusal
+from forwarders.feed import Feed
 from pipeline.condition import State
 from pipeline.errors import DeliveryError, Fault
 from pipeline.metrics import Metrics
@@ -372,4 +373,25 @@ async def test_small_rows_are_joined_and_large_ones_cut(limited: Limits, tmp_pat
     assert destination.taken == list(range(48))
     assert all(records <= (limited.records or records) and octets <= (limited.octets or octets) for records, octets in calls)
     assert len(calls) <= 2 + 2 * sum(octets for _, octets in calls) // min(limited.octets or 1 << 20, 30 * (limited.records or 1 << 20))
+    await spool.close()
+
+
+async def test_a_row_that_was_read_behind_a_gap_is_handed_out_or_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics()
+    spool = spool_in(tmp_path, [Consumer(NAME, Start.BEGINNING, 1000, OnFull.DROP_OLDEST)], metrics=metrics)
+    await spool.commit(submissions(batch_of([0])))
+    read, turns = spool.read, iter((range(1, 41), range(41, 81)))
+
+    async def read_and_fall_behind(consumer: str, behind: int | None = None) -> Row | None:
+        row = await read(consumer, behind)
+        for name in next(turns, ()):
+            await spool.commit(submissions(batch_of([name])))
+        return row
+
+    monkeypatch.setattr(spool, "read", read_and_fall_behind)
+    feed, handed = Feed(NAME, spool, wants=None, limits=Limits(octets=1 << 20), metrics=metrics), list[int]()
+    while (batch := await feed.next()) is not None:
+        handed += map(name_of, batch.texts())
+    assert len(handed) + metrics.value("tidegate_lost_total", destination=NAME) == 81
+    assert handed == sorted(set(handed))
     await spool.close()
