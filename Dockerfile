@@ -1,4 +1,5 @@
 # Tidegate in a container; how to run it: docs/operate/container.md. The default user is a number, the root may be read-only, nothing needs a shell.
+# `make test-image` runs these steps without Docker.
 
 FROM rust:1-slim-bookworm AS rust
 

@@ -32,6 +32,10 @@ test-setup: setup $(VENV)/tested .cache/apt/unpacked .cache/kafka/unpacked  ## a
 test: test-setup  ## the whole test suite
 	@$(PYTHON) -m pytest
 
+.PHONY: test-image
+test-image: $(VENV)/tested  ## the Dockerfile's own steps in bare Debian roots, and what comes of them run; as root, needs debootstrap, takes minutes
+	@$(PYTHON) tests/deploy/build_image.py
+
 .PHONY: lint
 lint: test-setup  ## everything that judges without running: ruff, mypy, the stub, imports, cargo fmt and clippy
 	@$(VENV)/bin/ruff check
