@@ -1,7 +1,8 @@
 """The table of records already kept: their 16-octet keys (uid, and alias where there is one), in memory for the question and in the spool for the next start.
 
 Bounded in number and age. Keys are stored as they come, one chunk per commit, and leave by whole chunks from the oldest: appending costs 16 octets a
-record, where a b-tree keyed by them would dirty a page a record. In memory a key takes 20 to 24 octets (`kernel.KeySet`): 2 million are under 50 MB.
+record, where a b-tree keyed by them would dirty a page a record. In memory a key takes 20 to 24 octets in the set (`kernel.KeySet`) and 16 in its
+chunk: 2 million are about 80 MB.
 """
 
 from __future__ import annotations

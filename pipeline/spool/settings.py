@@ -32,7 +32,7 @@ class DuplicateSettings(Settings):
     """The table of records already kept.
 
     keep:  how long a key is remembered.
-    max:   how many are; the oldest leave first, counted. One key takes 20 to 24 octets of memory and 16 on disk.
+    max:   how many are; the oldest leave first, counted. One key takes 36 to 40 octets of memory and 16 on disk.
     """
 
     keep: Duration = DAY
