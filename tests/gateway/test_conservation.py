@@ -31,6 +31,9 @@ from support.full_disk import Disk, limited, small_disk
 from support.gateway_process import ROOT
 
 RATE = 40.0
+WITHOUT_ANSWER = ("syslog", "tls", "sensor")
+"""Destinations whose word is TCP's alone."""
+
 ANY_MOMENT = "any moment"
 
 
@@ -70,23 +73,24 @@ def fate(random: Random) -> Callable[[], Fate]:
 
 
 def spoil(here: Site, random: Random) -> None:
-    for name, proxy in here.streams.items():
-        proxy.course = silent(random) if name in {"syslog", "sensor"} else answering(random)
-    here.relay.fates = fate(random)
+    for name, proxy in here.sinks.streams.items():
+        proxy.course = silent(random) if name in WITHOUT_ANSWER else answering(random)
+    here.sinks.before.fates = fate(random)
 
 
 def break_connections(here: Site) -> None:
-    for proxy in here.streams.values():
+    for proxy in here.sinks.streams.values():
         proxy.turn(proxy.course)
+    here.sinks.kafka.toggle()
 
 
 def mend(here: Site) -> None:
-    for name, proxy in here.streams.items():
-        if name in {"syslog", "sensor"}:
+    for name, proxy in here.sinks.streams.items():
+        if name in WITHOUT_ANSWER:
             proxy.course = passing  # what is on its way there arrives
         else:
             proxy.mend()
-    here.relay.mend()
+    here.sinks.mend_others()
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -97,6 +101,7 @@ async def test_every_acknowledged_event_survives_every_death(tmp_path: Path, see
         nursery.start_soon(here.send, RATE)
         spoil(here, random)
         for point in deaths:
+            here.sinks.kafka.toggle()
             if point == ANY_MOMENT:
                 async with here.life() as gateway:
                     await here.until_acked(len(here.acked) + random.randint(1, 100))
@@ -108,7 +113,7 @@ async def test_every_acknowledged_event_survives_every_death(tmp_path: Path, see
             here.stop.set()
             await here.quiet.wait()
             assert await trio.to_thread.run_sync(gateway.stop) == 0
-        await here.arrived()
+        await here.sinks.arrived()
         here.judge()
 
 
@@ -120,9 +125,9 @@ async def test_counters_reconcile_to_the_event_behind_a_full_disk_and_one_that_i
     with small(tmp_path / "state") as disk:
         async with site(tmp_path) as here, trio.open_nursery() as nursery:
             spoil(here, random)
-            for name in ("syslog", "sensor"):
-                here.streams[name].course = stalling(random)
-            here.streams["http"].course = always(hanging)  # what it hasn't got stays on the disk
+            for name in WITHOUT_ANSWER:
+                here.sinks.streams[name].course = stalling(random)
+            here.sinks.streams["http"].course = always(hanging)  # what it hasn't got stays on the disk
             async with here.life() as gateway:
                 nursery.start_soon(here.send, RATE)
                 await here.until_acked(200)
@@ -138,18 +143,16 @@ async def test_counters_reconcile_to_the_event_behind_a_full_disk_and_one_that_i
                 (tmp_path / "read-only").unlink()
                 await here.until_acked(len(here.acked) + 150)
                 break_connections(here)
-                here.streams["http"].turn(answering(random))
+                here.sinks.streams["http"].turn(answering(random))
                 await here.until_acked(len(here.acked) + 150)
-                for proxy in here.streams.values():
-                    proxy.mend()
-                here.relay.mend()
+                here.sinks.mend()
                 here.stop.set()
                 await here.quiet.wait()
                 counted = await here.delivered(gateway)
                 assert await trio.to_thread.run_sync(gateway.stop) == 0
-            await here.arrived()
+            await here.sinks.arrived()
             here.judge()
-            here.reconcile(counted)
+            here.judgement.reconcile(counted)
 
 
 async def test_requeued_letters_survive_every_death_on_their_way(tmp_path: Path) -> None:
@@ -162,21 +165,21 @@ async def test_requeued_letters_survive_every_death_on_their_way(tmp_path: Path)
             await here.quiet.wait()
             await here.delivered(gateway)
             assert await trio.to_thread.run_sync(gateway.stop) == 0
-        await here.arrived()
+        await here.sinks.arrived()
         here.judge()
-        letters = here.letters()["http"]
-        here.http.refuses = lambda _: False
-        here.streams["http"].course = always(losing_answers)
+        letters = here.judgement.letters()["http"]
+        here.sinks.http.refuses = lambda _: False
+        here.sinks.streams["http"].course = always(losing_answers)
         config = str(tmp_path / "gateway.toml")
         said = await trio.run_process([sys.executable, "-m", "gateway", "spool", "requeue", "http", "--config", config], capture_stdout=True, cwd=ROOT)
         assert str(letters.total()) in said.stdout.decode()
         assert await here.die("sending", 2) == -signal.SIGKILL
-        here.streams["http"].mend()
+        here.sinks.streams["http"].mend()
         for point in ("sent", ANSWERED):
             assert await here.die(point, 1) == -signal.SIGKILL, point
         async with here.life() as gateway:
             assert await trio.to_thread.run_sync(gateway.stop) == 0
-        await here.arrived()
+        await here.sinks.arrived()
         here.judge(mended=True)
-        again = Counter(record["metadata"]["uid"] for record in here.http.taken)
+        again = Counter(record["metadata"]["uid"] for record in here.sinks.http.taken)
         assert all(count == 1 for uid, count in again.items() if uid not in letters)

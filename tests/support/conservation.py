@@ -11,39 +11,36 @@
     lossy          the same, without poison; its quota is small, and what it misses has to be counted
     hec            the uids of the events it indexed
     elastic        its documents' _id
-    syslog         the uids of whole frames
+    sentinel       the uids of its rows; the token comes through the same network
+    syslog, tls    the uids of whole frames
+    udp            the uids of whole datagrams; what its receiver's system dropped is counted there
+    kafka          the uids of the topic's messages
     sensor         computer, log and record number of whole frames
     relay          server, session, status and seconds of the requests it could verify
 
-Before every one but the archive stands a proxy that makes its network as bad as a test likes.
+Before all but the archive, UDP and Kafka stands a proxy that makes their network as bad as a test likes. UDP has none, since what such a network loses
+is lost; Kafka's clients go where the broker says, so it is the broker that stands still.
 """
 
 from __future__ import annotations
 
 import http.client
-import re
 import socket
+import ssl
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
-from uuid import UUID
 
-import apsw
-import orjson
 import trio
-from support import elastic_fake, hec_fake
-from support.elastic_fake import ElasticFake
-from support.fault_proxy import DatagramProxy, FaultProxy, datagram_proxy, fault_proxy
+from support import elastic_fake, hec_fake, sentinel_fake
+from support.conservation_config import CONFIG, HOME_SECRET, SECRET
+from support.conservation_judgement import DESTINATIONS, Judgement, done_with, is_poison
+from support.conservation_sinks import TOPIC, Key, Sinks, running_sinks
 from support.gateway_process import ROOT, EndedError, GatewayProcess, running_gateway
-from support.hec_fake import HecFake
-from support.http_peer import Asked, Reply, http_peer
 from support.proxy import Proxy, running_proxy
 
 from gateway.authority import Authority, make_authority
@@ -63,188 +60,22 @@ from gateway.simulate.wef_certificate import issue_certificate, make_context
 from gateway.simulate.wef_delivery import Post
 from gateway.simulate.wef_machine import Habits, Machine
 from gateway.simulate.wef_manager import parse_manager
-from pipeline.errors import MessageError
-from pipeline.spool.database import FILE_NAME
-from pipeline.spool.letters import scan_letters
 from wire.event_xml import parse_event
 from wire.layouts.detect import BY_NAME as LAYOUTS
-from wire.radius.authenticators import encode_response, verify_request
-from wire.radius.named import named_attributes
-from wire.radius.packet import parse_packet
 from wire.syslog_framing import Framing
 
 PROGRAM = ("-m", "support.crashing_gateway")
 ENVIRON = {"PYTHONPATH": str(ROOT / "tests")}
-SECRET, HOME_SECRET = "what the VPN server shares with us", "what we share with the next hop"
 READY = 4
 CHUNK = 20
 COUNTED_S = 0.1
-POISONED = 6
-"""Of 256 records, those that the HTTP server refuses."""
-
-CONFIG = """
-[gateway]
-name = "gw1"
-state_dir = "state"
-drain = "60 s"
-[log]
-level = "error"
-[listeners.syslog]
-tcp = ["127.0.0.1:0"]
-[listeners.wef]
-answer_within = "2 s"
-[[listeners.wef.endpoints]]
-address = "127.0.0.1:0"
-url = "https://localhost:{wef}"
-auth = "certificate"
-certificate = "server.pem"
-key = "server.key"
-client_ca = ["ca.pem"]
-[[listeners.wef.subscriptions]]
-name = "identity"
-max_time = "100 ms"
-read_existing = true
-[listeners.radius]
-addresses = ["127.0.0.1:{radius}"]
-[[listeners.radius.clients]]
-name = "vpn1"
-cidr = "127.0.0.1"
-secret = "file:secret"
-[metrics]
-address = "127.0.0.1:0"
-[[forwarders]]
-name = "archive"
-kind = "file"
-path = "events.ndjson"
-start = "beginning"
-[[forwarders]]
-name = "http"
-kind = "http"
-profile = "ndjson"
-url = "http://127.0.0.1:{http}/events"
-start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
-[[forwarders]]
-name = "lossy"
-kind = "http"
-profile = "ndjson"
-url = "http://127.0.0.1:{lossy}/events"
-start = "beginning"
-quota = "16 KiB"
-on_full = "drop-oldest"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
-[[forwarders]]
-name = "hec"
-kind = "http"
-profile = "splunk-hec"
-url = "http://127.0.0.1:{hec}"
-token = "file:hec.token"
-start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "3 s" }}
-[[forwarders]]
-name = "elastic"
-kind = "http"
-profile = "elastic"
-url = "http://127.0.0.1:{elastic}"
-api_key = "file:elastic.key"
-start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
-[[forwarders]]
-name = "syslog"
-kind = "syslog"
-address = "tcp://127.0.0.1:{syslog}"
-start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
-[[forwarders]]
-name = "sensor"
-kind = "sensor"
-layout = "splunk"
-address = "tcp://127.0.0.1:{sensor}"
-start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
-[[forwarders]]
-name = "relay"
-kind = "sensor"
-layout = "radius"
-address = "udp://127.0.0.1:{relay}"
-secret = "file:home.secret"
-start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
-"""
-
-Key = tuple[str, ...]
-"""A numbered event: computer, log and record ID; or VPN server, session, status and the seconds that the session had lasted."""
-
-FRAME = re.compile(rb"([1-9][0-9]*) ")
-SPLUNK = re.compile(rb"\r\nLogfile=([^\r\n]*)\r\n.*?ComputerName=([^\r\n]*)\r\nRecordNumber=([0-9]+)\r\n", re.DOTALL)
-
-
-def is_poison(uid: str) -> bool:
-    return UUID(uid).bytes[-1] < POISONED
-
-
-@dataclass
-class Frames:
-    """A syslog receiver: the whole frames that came, whoever sent them."""
-
-    taken: list[bytes] = field(default_factory=list)
-
-    async def serve(self, stream: trio.SocketStream) -> None:
-        rest = b""
-        try:
-            while octets := await stream.receive_some(1 << 18):
-                rest = self._cut(rest + octets)
-        except trio.BrokenResourceError:
-            return
-
-    def _cut(self, octets: bytes) -> bytes:
-        at = 0
-        while (found := FRAME.match(octets, at)) and found.end() + int(found[1]) <= len(octets):
-            at = found.end() + int(found[1])
-            self.taken.append(octets[found.end() : at])
-        return octets[at:]
-
-
-@dataclass
-class Home:
-    """A RADIUS server that keeps what it can verify and answers it."""
-
-    opened: trio.socket.SocketType
-    taken: Counter[Key] = field(default_factory=Counter)
-
-    async def serve(self) -> None:
-        while True:
-            datagram, address = await self.opened.recvfrom(4096)
-            try:
-                request = verify_request(datagram, HOME_SECRET.encode())
-            except MessageError:
-                continue
-            names = dict(named_attributes(parse_packet(request)))
-            self.taken[names["NAS-IP-Address"], names.get("Acct-Session-Id", ""), names["Acct-Status-Type"], names.get("Acct-Session-Time", "")] += 1
-            await self.opened.sendto(encode_response(request, HOME_SECRET.encode()), address)
-
-
-@dataclass
-class Collected:
-    """An HTTP server that takes newline-delimited JSON, all of a request or none, and none with a record in it that it refuses."""
-
-    refuses: Callable[[str], bool] = lambda _: False
-    taken: list[dict[str, Any]] = field(default_factory=list)
-
-    def answer(self, asked: Asked) -> Reply:
-        found = [orjson.loads(line) for line in asked.body.splitlines()]
-        if any(self.refuses(record["metadata"]["uid"]) for record in found):
-            return Reply(400, b"one of these is poison")
-        self.taken += found
-        return Reply(204)
 
 
 @dataclass
 class Site:
     """A gateway to be, what is before it and what is behind it.
 
-    streams:   the proxies before HTTP, lossy, HEC, Elastic, syslog and sensor, by the forwarder's name.
-    relay:     the one before the RADIUS server.
+    sinks:     what is behind it.
     acked:     every numbered event that was acknowledged.
     messages:  what is sent by syslog.
     grown:     set when something was acknowledged.
@@ -256,15 +87,7 @@ class Site:
     proxy: Proxy
     authority: Authority
     radius: int
-    http: Collected
-    lossy: Collected
-    hec: HecFake
-    elastic: ElasticFake
-    syslog: Frames
-    sensor: Frames
-    home: Home
-    streams: dict[str, FaultProxy]
-    relay: DatagramProxy
+    sinks: Sinks
     acked: set[Key] = field(default_factory=set)
     stop: trio.Event = field(default_factory=trio.Event)
     quiet: trio.Event = field(default_factory=trio.Event)
@@ -392,123 +215,19 @@ class Site:
     async def _counters(gateway: GatewayProcess, prefix: str) -> Mapping[str, float]:
         return await trio.to_thread.run_sync(gateway.counters, prefix, abandon_on_cancel=True)
 
-    async def arrived(self) -> None:
-        """Return once nothing is on its way any more, the gateway having ended."""
-        for proxy in self.streams.values():
-            await proxy.idle()
-
-    # what became of it
-
-    def lost(self) -> int:
-        """Records that the spool counts as lost to `lossy`."""
-        connection = apsw.Connection(str(self.folder / "state" / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            return int(connection.execute("SELECT lost FROM consumers WHERE name = 'lossy'").get)
-        finally:
-            connection.close()
-
-    def letters(self) -> Mapping[str, Counter[str]]:
-        """uids of dead letters, by destination."""
-        connection = apsw.Connection(str(self.folder / "state" / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            found: dict[str, Counter[str]] = {}
-            for letter in scan_letters(connection):
-                found.setdefault(letter.consumer, Counter())[orjson.loads(letter.record)["metadata"]["uid"]] += 1
-            return found
-        finally:
-            connection.close()
-
-    def archived(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for line in (self.folder / "events.ndjson").read_bytes().splitlines()]
+    @property
+    def judgement(self) -> Judgement:
+        """What became of it."""
+        return Judgement(self.folder, self.sinks)
 
     def judge(self, *, mended: bool = False) -> None:
-        """Every acknowledged event is everywhere, or a dead letter; twice only under one uid. With `mended`, nothing is poison any more."""
-        archive = self.archived()
-        uids = {key_of(record): record["metadata"]["uid"] for record in archive}
-        assert len(archive) == len(uids) == len(set(uids.values())), "once in the archive, and one uid each"
-        assert self.acked <= uids.keys(), "what was acknowledged is kept"
-        every = set(uids.values())
-        poison = {uid for uid in every if is_poison(uid) and not mended}
-        letters = self.letters()
-        assert letters.keys() <= {"http"}
-        assert letters.get("http", Counter()) == Counter(poison), "poison is parked, once, and nothing else is"
-        assert {record["metadata"]["uid"] for record in self.http.taken} == every - poison
-        missed = every - {record["metadata"]["uid"] for record in self.lossy.taken}
-        assert len(missed) <= self.lost(), "what drop-oldest dropped is counted"
-        assert {envelope["event"]["metadata"]["uid"] for envelope in self.hec.events} == every  # type: ignore[index]
-        assert {name for stream in self.elastic.streams.values() for name in stream} == every
-        assert {orjson.loads(frame[frame.index(b"{") :])["metadata"]["uid"] for frame in self.syslog.taken} == every
-        windows = {key_of(record) for record in archive if record["class_uid"] and not is_vpn(record)}
-        assert {splunk_key(frame) for frame in self.sensor.taken} == windows
-        assert self.home.taken.keys() == {key_of(record) for record in archive if is_vpn(record)}
-
-    def reconcile(self, counted: Mapping[str, float]) -> None:
-        """One run's counters agree with each other, and with what is where."""
-        archive = self.archived()
-        for listener in ("listeners.wef", "listeners.radius", "listeners.syslog"):
-            received, *became = (sum_of(counted, name, listener) for name in ("received", "normalized", "duplicate", "filtered", "rejected", "control"))
-            assert received == sum(became), listener
-        missed = len(archive) - len({record["metadata"]["uid"] for record in self.lossy.taken})
-        assert sum_of(counted, "lost", "lossy") == sum_of(counted, "lost") == self.lost() >= missed
-        assert sum_of(counted, "uncommitted") == 0
-        assert sum_of(counted, "normalized") == counted["tidegate_committed_total"] == len(archive)
-        vpn = sum(map(is_vpn, archive))
-        windows = len({splunk_key(frame) for frame in self.sensor.taken})
-        poison = sum(is_poison(record["metadata"]["uid"]) for record in archive)
-        expected: dict[str, tuple[float, ...]] = {name: (len(archive), 0, 0) for name in DESTINATIONS}
-        expected |= {
-            "http": (len(archive) - poison, 0, poison),
-            "lossy": (len(archive) - self.lost(), 0, 0),
-            "relay": (vpn, len(archive) - vpn, 0),
-            "sensor": (windows, len(archive) - windows, 0),
-        }
-        for name, fates in expected.items():
-            assert tuple(sum_of(counted, fate, name) for fate in FATES) == fates, name
-        assert sum_of(counted, "dead_letters", kind="") == poison
-
-
-DESTINATIONS = ("archive", "http", "lossy", "hec", "elastic", "syslog", "sensor", "relay")
-FATES = ("delivered", "skipped", "parked")
-DONE = (*FATES, "lost")
-
-
-def sum_of(counted: Mapping[str, float], name: str, label: str = "", *, kind: str = "_total") -> float:
-    """A counter's samples that have such a label."""
-    return sum(value for sample, value in counted.items() if sample.startswith(f"tidegate_{name}{kind}{{") and (not label or f'="{label}"' in sample))
-
-
-def done_with(counted: Mapping[str, float], destination: str) -> float:
-    return sum(sum_of(counted, fate, destination) for fate in DONE)
-
-
-def is_vpn(record: Mapping[str, Any]) -> bool:
-    return bool(record["metadata"]["product"]["name"] == "RADIUS Accounting")
-
-
-def key_of(record: Mapping[str, Any]) -> Key:
-    metadata = record["metadata"]
-    if not is_vpn(record):
-        return record["device"]["hostname"], metadata["log_name"], metadata["original_event_uid"]
-    session = record.get("session", {}).get("uid") or record.get("unmapped", {}).get("Acct-Session-Id", "")
-    lasted = record.get("duration")
-    return record["device"]["ip"], session, metadata["event_code"], "" if lasted is None else str(lasted // 1000)
-
-
-def splunk_key(message: bytes) -> Key:
-    found = SPLUNK.search(message)
-    assert found, message
-    return found[2].decode(), found[1].decode(), found[3].decode()
+        self.judgement.judge(self.acked, mended=mended)
 
 
 def numbered_messages(random: Random) -> Iterator[Message]:
     """Windows events as XML by syslog, under record IDs of their own."""
     events = generate_events(random, time.time_ns, estate=build_estate(random))
     return encode_messages(events, LAYOUTS["event-xml"], Header.RFC5424, Framing.OCTET_COUNTING)
-
-
-async def _listen(nursery: trio.Nursery, serve: Callable[[trio.SocketStream], Awaitable[object]]) -> int:
-    listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
-    return int(listeners[0].socket.getsockname()[1])
 
 
 @asynccontextmanager
@@ -523,6 +242,7 @@ async def site(folder: Path, more: str = "") -> AsyncIterator[Site]:
         ("secret", SECRET.encode()),
         ("home.secret", HOME_SECRET.encode()),
         ("hec.token", hec_fake.TOKEN.encode()),
+        ("sentinel.secret", sentinel_fake.SECRET.encode()),
         ("elastic.key", elastic_fake.API_KEY.encode()),
     ):
         (folder / name).write_bytes(octets)
@@ -530,35 +250,11 @@ async def site(folder: Path, more: str = "") -> AsyncIterator[Site]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         radius = int(probe.getsockname()[1])
-    collected, lossy, hec, elastic, syslog, sensor = Collected(is_poison), Collected(), HecFake(slow=0), ElasticFake(), Frames(), Frames()
-    with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as opened:
-        await opened.bind(("127.0.0.1", 0))
-        home = Home(opened)
-        async with (
-            trio.open_nursery() as nursery,
-            running_proxy() as proxy,
-            http_peer(collected.answer) as http_server,
-            http_peer(lossy.answer) as lossy_server,
-            http_peer(hec.answer) as hec_server,
-            http_peer(elastic.answer) as elastic_server,
-            datagram_proxy(opened.getsockname()[1]) as relay,
-            fault_proxy(http_server.port) as before_http,
-            fault_proxy(lossy_server.port) as before_lossy,
-            fault_proxy(hec_server.port) as before_hec,
-            fault_proxy(elastic_server.port) as before_elastic,
-            fault_proxy(await _listen(nursery, syslog.serve)) as before_syslog,
-            fault_proxy(await _listen(nursery, sensor.serve)) as before_sensor,
-        ):
-            nursery.start_soon(home.serve)
-            streams = {
-                "http": before_http,
-                "lossy": before_lossy,
-                "hec": before_hec,
-                "elastic": before_elastic,
-                "syslog": before_syslog,
-                "sensor": before_sensor,
-            }
-            ports = {name: before.port for name, before in streams.items()}
-            (folder / "gateway.toml").write_text(CONFIG.format(wef=proxy.port, radius=radius, relay=relay.port, **ports) + more)
-            yield Site(folder, proxy, authority, radius, collected, lossy, hec, elastic, syslog, sensor, home, streams, relay)
-            nursery.cancel_scope.cancel()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    context.num_tickets = 0  # unread ones would make a RST of a killed gateway's FIN, and the proxy forget what is on its way
+    azure = {"rule": sentinel_fake.RULE, "tenant": sentinel_fake.TENANT, "client": sentinel_fake.CLIENT}
+    async with running_proxy() as proxy, running_sinks(is_poison, context) as sinks:
+        config = CONFIG.format(wef=proxy.port, radius=radius, kafka=sinks.kafka.broker.address, topic=TOPIC, **azure, **sinks.ports)
+        (folder / "gateway.toml").write_text(config + more)
+        yield Site(folder, proxy, authority, radius, sinks)
