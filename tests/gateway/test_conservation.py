@@ -81,7 +81,6 @@ def spoil(here: Site, random: Random) -> None:
 def break_connections(here: Site) -> None:
     for proxy in here.sinks.streams.values():
         proxy.turn(proxy.course)
-    here.sinks.kafka.toggle()
 
 
 def mend(here: Site) -> None:
@@ -99,9 +98,9 @@ async def test_every_acknowledged_event_survives_every_death(tmp_path: Path, see
     deaths = random.sample((*POINTS, ANY_MOMENT, ANY_MOMENT), len(POINTS) + 2)
     async with site(tmp_path) as here, trio.open_nursery() as nursery:
         nursery.start_soon(here.send, RATE)
+        nursery.start_soon(here.interrupt_broker, Random(4))
         spoil(here, random)
         for point in deaths:
-            here.sinks.kafka.toggle()
             if point == ANY_MOMENT:
                 async with here.life() as gateway:
                     await here.until_acked(len(here.acked) + random.randint(1, 100))
@@ -125,6 +124,7 @@ async def test_counters_reconcile_to_the_event_behind_a_full_disk_and_one_that_i
     with small(tmp_path / "state") as disk:
         async with site(tmp_path) as here, trio.open_nursery() as nursery:
             spoil(here, random)
+            nursery.start_soon(here.interrupt_broker, Random(4))
             for name in WITHOUT_ANSWER:
                 here.sinks.streams[name].course = stalling(random)
             here.sinks.streams["http"].course = always(hanging)  # what it hasn't got stays on the disk

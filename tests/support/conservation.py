@@ -134,6 +134,14 @@ class Site:
         while len(self.acked) < count:
             await self.grown.wait()
 
+    async def interrupt_broker(self, random: Random) -> None:
+        """Let Kafka stand still and go on by turns, until it is mended."""
+        with self.sinks.kafka.interruptions:
+            while True:
+                await self.until_acked(len(self.acked) + random.randint(1, 200))
+                await trio.lowlevel.checkpoint()  # by then it may have been mended
+                self.sinks.kafka.toggle()
+
     def _stir(self) -> None:
         self.grown.set()
         self.grown = trio.Event()

@@ -124,5 +124,5 @@ kind = "kafka"
 servers = ["{kafka}"]
 topic = "{topic}"
 start = "beginning"
-retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
+retry = {{ first = "50 ms", longest = "300 ms", timeout = "1 s" }}
 """

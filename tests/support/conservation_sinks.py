@@ -118,10 +118,14 @@ class Datagrams:
 
 @dataclass
 class Topic:
-    """A topic of a broker, and what was in it when it was read."""
+    """A topic of a broker, and what was in it when it was read.
+
+    interruptions:  ends when the broker is to be left alone.
+    """
 
     broker: MockBroker
     taken: list[bytes] = field(default_factory=list)
+    interruptions: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     def toggle(self) -> None:
         """Let the broker do nothing, or go on."""
@@ -129,6 +133,12 @@ class Topic:
             self.broker.resume()
         else:
             self.broker.pause()
+
+    def mend(self) -> None:
+        """Let the broker go on, for good."""
+        self.interruptions.cancel()
+        if self.broker.paused:
+            self.broker.resume()
 
     async def read(self) -> None:
         found = await trio.to_thread.run_sync(read_topic, self.broker.address, TOPIC)
@@ -174,8 +184,7 @@ class Sinks:
     def mend_others(self) -> None:
         """Nothing of what isn't reached by TCP, or not through us, is at fault from now on."""
         self.before.mend()
-        if self.kafka.broker.paused:
-            self.kafka.broker.resume()
+        self.kafka.mend()
 
     async def arrived(self) -> None:
         """Return once nothing is on its way any more, the gateway having ended."""
