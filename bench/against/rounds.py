@@ -58,9 +58,7 @@ def receive(open_receiver: Open, send: Send, workload: Workload) -> Round:
             with receiver.process.metered() as costs:
                 sent = send(workload, receiver)
                 receiver.process.settle(within_s=FINISH_S)
-            if (
-                receiver.done is not None and (done := receiver.done()) < workload.messages - sent.lost
-            ):
+            if receiver.done is not None and (done := receiver.done()) < workload.messages - sent.lost:
                 raise WrongError(f"{done} of {workload.messages - sent.lost} messages")
             output = receiver.output
         if output is None:

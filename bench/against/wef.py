@@ -23,7 +23,7 @@ CERTIFICATES: Final = FOLDER / "certificates"
 LISTENER: Final = Template("""
 [[listeners.wef.endpoints]]
 address = "127.0.0.1:0"
-url = "https://localhost:0"
+url = "https://localhost:5986"
 auth = "certificate"
 certificate = "$folder/server.pem"
 key = "$folder/server.key"
@@ -50,7 +50,7 @@ def forward(workload: Workload, *, engine: str) -> Round:
 
 def _simulate(workload: Workload, receiver: Receiver) -> Sent:
     options = {
-        "--target": f"https://localhost:{receiver.port}",
+        "--target": "https://localhost:5986",
         "--connect": f"127.0.0.1:{receiver.port}",
         "--ca": str(CERTIFICATES / "ca.pem"),
         "--authority": str(CERTIFICATES / "ca.pem"),
