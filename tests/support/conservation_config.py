@@ -121,7 +121,7 @@ retry = {{ first = "50 ms", longest = "300 ms", timeout = "2 s" }}
 [[forwarders]]
 name = "kafka"
 kind = "kafka"
-servers = ["{kafka}"]
+servers = ["127.0.0.1:{kafka}"]
 topic = "{topic}"
 start = "beginning"
 retry = {{ first = "50 ms", longest = "300 ms", timeout = "1 s" }}

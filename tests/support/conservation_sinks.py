@@ -8,7 +8,7 @@ import ssl
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -212,6 +212,32 @@ def inside_tls(serve: Callable[[trio.abc.Stream], Awaitable[None]], context: ssl
     return secured
 
 
+@dataclass
+class Readdressed:
+    """A way to a broker that says it is elsewhere: clients go where the broker's metadata say, and so to the proxy before it.
+
+    elsewhere:  that proxy's port, on the broker's host.
+    """
+
+    broker: MockBroker
+    elsewhere: int = 0
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        host, _, port = self.broker.address.rpartition(":")
+        said, instead = (host.encode() + number.to_bytes(4, "big") for number in (int(port), self.elsewhere))
+        async with await trio.open_tcp_stream(host, int(port)) as server, trio.open_nursery() as nursery:
+            nursery.start_soon(self._copy, stream, server, b"", b"")
+            await self._copy(server, stream, said, instead)
+            nursery.cancel_scope.cancel()
+
+    @staticmethod
+    async def _copy(source: trio.SocketStream, sink: trio.SocketStream, said: bytes, instead: bytes) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while octets := await source.receive_some(1 << 18):
+                await sink.send_all(octets.replace(said, instead) if said else octets)
+            await sink.send_eof()
+
+
 async def _listen(nursery: trio.Nursery, serve: Serve) -> int:
     listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
     return int(listeners[0].socket.getsockname()[1])
@@ -238,9 +264,12 @@ async def running_sinks(refuses: Callable[[str], bool], context: ssl.SSLContext)
         ports = {name: (await stack.enter_async_context(http_peer(answer))).port for name, answer in answers.items()}
         for name, serve in (("syslog", syslog.serve), ("tls", inside_tls(tls.serve, context)), ("sensor", sensor.serve)):
             ports[name] = await _listen(nursery, serve)
-        streams = {name: await stack.enter_async_context(fault_proxy(port)) for name, port in ports.items()}
         broker = stack.enter_context(mock_broker())
         await trio.to_thread.run_sync(broker.make_topic, TOPIC)
+        readdressed = Readdressed(broker)
+        ports["kafka"] = await _listen(nursery, readdressed.serve)
+        streams = {name: await stack.enter_async_context(fault_proxy(port)) for name, port in ports.items()}
+        readdressed.elsewhere = streams["kafka"].port
         home, udp = Home(at_home), Datagrams(at_udp)
         nursery.start_soon(home.serve)
         nursery.start_soon(udp.serve)
