@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.engines import Engines
-from test_syslog_corpus import messages
+from support.syslog_corpus import messages
 
 
 def test_batches_are_equal(extra_corpus: Path) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from array import array
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.syslog_corpus import messages
 
 from pipeline.errors import MessageError
 from wire.event import WindowsEvent
 from wire.layouts.detect import detect
 from wire.layouts.layout import Reading
 from wire.syslog_header import parse_header
-from wire.syslog_multiline import join
 
 REQUIRED = frozenset(map(str, (4726, 4728, 4729, 4730, 4732, 4733, 4743, 4753, 4756, 4757, 4758, 4763, 4776, 7045, 8004)))
 
@@ -42,26 +39,6 @@ LAYOUT_OF = {
     "splunk-wineventlog": "splunk-classic",
     "raw-xml": "event-xml",
 }
-
-
-def messages(path: Path) -> Iterator[bytes]:
-    """A JSON array's objects, a file that is one event, or lines joined as a stream's are."""
-    octets = path.read_bytes()
-    if octets.startswith(b"[{"):
-        yield from (json.dumps(found).encode() for found in json.loads(octets))
-        return
-    if path.suffix in {".event", ".xml"}:
-        yield octets
-        return
-    lines, at = array("I"), 0
-    for line in octets.split(b"\n"):
-        if line:
-            lines.extend((at, at + len(line)))
-        at += len(line) + 1
-    joined = join(octets, lines, None, 256 * 1024)
-    yield from (octets[start:end] for start, end in zip(joined.spans[::2], joined.spans[1::2], strict=True))
-    if joined.held is not None:
-        yield octets[joined.held.start : joined.held.end]
 
 
 def read(message: bytes) -> tuple[str, WindowsEvent | None]:

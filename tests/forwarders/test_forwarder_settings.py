@@ -13,12 +13,11 @@ from forwarders.file_settings import FileSettings
 from forwarders.filter import FilterSettings
 from forwarders.sensor_settings import RelaySettings, SensorSettings, SensorTransport
 from forwarders.settings import ForwarderSettings
-from forwarders.stdout_settings import StdoutSettings
 from pipeline.index import Entry
 from pipeline.settings import SocketAddress
 from pipeline.spool.settings import OnFull, Start
 
-ADAPTER: TypeAdapter[FileSettings | StdoutSettings | SensorSettings | RelaySettings] = TypeAdapter(ForwarderSettings)
+ADAPTER: TypeAdapter[ForwarderSettings] = TypeAdapter(ForwarderSettings)
 
 
 RELAY: dict[str, object] = {"name": "next", "kind": "sensor", "layout": "radius", "address": "udp://127.0.0.1:1813", "secret": b"sixteen octets or"}
