@@ -32,6 +32,7 @@ from forwarders.faults import Parcel, Verdict, judge
 from forwarders.feed import Feed, cut
 from forwarders.pauses import pause_after
 from forwarders.watch import Watch
+from pipeline.clock import wall_clock_ms
 from pipeline.condition import Condition, State
 from pipeline.errors import DeliveryError, Fault, SpoolError
 from pipeline.log import Log, PeerLog
@@ -42,11 +43,6 @@ from pipeline.spool.spool import Spool
 AGAIN: Final = DeliveryError("again", Fault.RETRY, detail="some of the records have to be sent again")
 UNCLEAR: Final = DeliveryError("refused", Fault.RETRY)
 AT_FAULT: Final = DeliveryError("refused", Fault.REFUSED)
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Delivery:

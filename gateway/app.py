@@ -123,12 +123,13 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     Raises:
         GatewayError: by itself or in a group: an address, a file, the state directory can't be used.
     """
-    log = configure_log(sys.stderr, config.log).bind(gateway=config.gateway.name)
+    metrics = Metrics()
+    log = configure_log(sys.stderr, config.log, lambda level: metrics.log_lines.labels(level).inc()).bind(gateway=config.gateway.name)
     log.info("starting", version=describe_version(config.gateway.engine), engine=config.gateway.engine, state_dir=str(config.gateway.state_dir))
     allow_open_files()
     passed = take_passed(os.environ, os.getpid())
     await refuse_leftovers(passed, (at for at in addresses(config) if at[0] != METRICS))
-    normalizer, metrics, rejects = make_normalizer(config), Metrics(), Rejects()
+    normalizer, rejects = make_normalizer(config), Rejects()
     if isinstance(normalizer, NativeNormalizer):
         metrics.judged.set_function(lambda: normalizer.judged)
         metrics.left.set_function(lambda: normalizer.left)

@@ -59,11 +59,17 @@ def open_log(stream: TextIO, settings: LogSettings) -> Log:
     )
 
 
-def configure_log(stream: TextIO, settings: LogSettings) -> Log:
-    """Make `structlog.get_logger()` what `open_log` returns, for the whole process; a program's first act, no library's."""
+def configure_log(stream: TextIO, settings: LogSettings, count: Callable[[str], None]) -> Log:
+    """Make `structlog.get_logger()` what `open_log` returns, for the whole process; a program's first act, no library's. `count` is told each line's level."""
+
+    def counted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        count(event["level"])
+        return event
+
+    first, *rest = _processors(stream, settings)
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(stream),
-        processors=_processors(stream, settings),
+        processors=[first, counted, *rest],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
     )
     log: Log = structlog.get_logger()

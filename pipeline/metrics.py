@@ -39,6 +39,7 @@ class Metrics:
         self.judged: Final = gauge("judged", "Messages that the native engine was given, since start.")
         self.left: Final = gauge("left_to_reference", "Those of them that it left to the reference engine.")
         self.warned: Final = counter("warned", "Accepted messages that bent a rule.", "listener", "rule")
+        self.log_lines: Final = counter("log_lines", "Lines of the gateway's own log, by level; a fault of its own is an error.", "level")
         # the doors
         self.received_bytes: Final = counter("received_bytes", "Octets read from peers.", "listener", "transport")
         self.connections: Final = gauge("connections", "Open connections.", "listener", "transport")

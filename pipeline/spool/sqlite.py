@@ -6,7 +6,6 @@ thread and brings back what it decided.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Final
 
 import trio
 
+from pipeline.clock import wall_clock_ms
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject
@@ -39,11 +39,6 @@ from pipeline.spool.stored_row import Damaged
 from pipeline.state.sessions import Sessions
 
 MAX_STATE_OCTETS: Final = 4096
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def open_spool(
