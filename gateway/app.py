@@ -126,6 +126,8 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
     metrics = Metrics()
     log = configure_log(sys.stderr, config.log, lambda level: metrics.log_lines.labels(level).inc()).bind(gateway=config.gateway.name)
     log.info("starting", version=describe_version(config.gateway.engine), engine=config.gateway.engine, state_dir=str(config.gateway.state_dir))
+    for line in config.outdated:
+        log.warning("the configuration is of an older version, and read as it was meant", fix=line)
     allow_open_files()
     passed = take_passed(os.environ, os.getpid())
     await refuse_leftovers(passed, (at for at in addresses(config) if at[0] != METRICS))

@@ -1,7 +1,7 @@
 """What `tidegate check` looks at: whether a configuration and the machine under it are fit to run, before anything is started.
 
     looked at        an error where                                       a warning where
-    configuration    (it can't be read: exit 78)                          nothing listens, nothing forwards
+    configuration    (it can't be read: exit 78)                          nothing listens, nothing forwards, it is of an older version
     profile          there is none such
     engine           the native kernel can't be loaded                    the reference engine is chosen
     state directory  it can't be made or written                          others may read it
@@ -105,6 +105,8 @@ def render_findings(findings: Sequence[Finding], *, as_json: bool, colour: bool)
 
 def check_configuration(subject: Subject) -> Iterator[Finding]:
     yield Finding(Level.OK, "configuration", str(subject.source) if subject.source else "built-in, no file was found")
+    for line in subject.config.outdated:
+        yield Finding(Level.WARNING, f"configuration {subject.source}", "is of an older version, and read as it was meant", line)
     listeners = subject.config.listeners
     if not (listeners.syslog or listeners.wef or listeners.radius):
         fix = "add [listeners.syslog], [[listeners.wef.endpoints]] or [listeners.radius]"

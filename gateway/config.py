@@ -8,7 +8,8 @@ syslog on 127.0.0.1:5514 and a file forwarder. Which value: flag over environmen
     TIDEGATE_ENGINE=reference                        [gateway] engine
 
 A variable's double underscore is the dot of a key, its value a TOML array or inline table, or else a text. Variables without a double
-underscore aren't settings. Relative paths are relative to the file's folder, wherever they are written.
+underscore aren't settings. Relative paths are relative to the file's folder, wherever they are written. What version a file is written in, and how an older
+one is read: `gateway.config_version`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from forwarders.settings import ForwarderSettings
 from gateway.config_errors import explain_errors
+from gateway.config_version import STEPS, VERSION, Tree, upgrade
 from kernel import Engine
 from listeners.radius.settings import RadiusSettings
 from listeners.syslog.settings import SyslogSettings
@@ -40,8 +42,6 @@ MAX_FILE: Final = 4 << 20
 PREFIX: Final = "TIDEGATE_"
 SEPARATOR: Final = "__"
 ENGINE_VARIABLE: Final = "TIDEGATE_ENGINE"
-
-Tree = dict[str, object]
 
 
 def _resolve_profile(value: object, info: ValidationInfo) -> object:
@@ -86,8 +86,12 @@ class MetricsSettings(Settings):
 
 
 class Config(Settings):
-    """The whole of it."""
+    """The whole of it.
 
+    version:  that the file is written in; once it is loaded, the newest that this Tidegate reads. Only a file says it.
+    """
+
+    version: int = Field(default=VERSION, strict=True)
     gateway: GatewaySettings
     normalize: NormalizeSettings = NormalizeSettings()
     spool: SpoolSettings = SpoolSettings()
@@ -95,6 +99,12 @@ class Config(Settings):
     forwarders: tuple[ForwarderSettings, ...] = ()
     metrics: MetricsSettings | None = None
     log: LogSettings = LogSettings()
+    _outdated: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def outdated(self) -> tuple[str, ...]:
+        """What to write in the file, a line each, so that it is of this version; it was read as it was meant."""
+        return self._outdated
 
     @field_validator("forwarders")
     @classmethod
@@ -158,13 +168,16 @@ def load(source: Path | None, environ: Mapping[str, str], flags: Sequence[Overri
     folder = Path.cwd() if source is None else Path(os.path.abspath(source)).parent  # noqa: PTH100 - resolve() would follow a symlink away from its folder
     tree = builtin(environ) if source is None else _read(source)
     name = "built-in configuration" if source is None else str(source)
+    outdated = upgrade(tree, name, STEPS)
     for override in (*_variables(environ), *flags):
         _apply(tree, override)
     _table(tree, ("gateway",), name).setdefault("state_dir", str(default_state_dir(environ)))
     try:
-        return Config.model_validate(tree, context={"folder": folder})
+        config = Config.model_validate(tree, context={"folder": folder})
     except ValidationError as error:
         raise explain_errors(name, Config, error) from None  # its own text would show values
+    config._outdated = outdated  # noqa: SLF001 - no key that a file could have
+    return config
 
 
 def builtin(environ: Mapping[str, str]) -> Tree:
