@@ -34,7 +34,11 @@ test: test-setup  ## the whole test suite
 
 .PHONY: test-image
 test-image: $(VENV)/tested  ## the Dockerfile's own steps in bare Debian roots, and what comes of them run; as root, needs debootstrap, takes minutes
-	@$(PYTHON) tests/deploy/build_image.py
+	@PYTHONPATH=tests $(PYTHON) tests/deploy/build_image.py
+
+.PHONY: walk
+walk: $(VENV)/tested  ## README's two commands in a bare Debian root, timed; as root, needs debootstrap, takes as long as the tests
+	@PYTHONPATH=tests $(PYTHON) tests/deploy/walk_readme.py
 
 .PHONY: lint
 lint: test-setup  ## everything that judges without running: ruff, mypy, the stub, imports, cargo fmt and clippy
@@ -72,6 +76,7 @@ lock: test-setup  ## choose the newest versions that pyproject.toml allows, and 
 	@$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/run.txt
 	@echo 'maturin' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/build.txt
 	@$(LOCK) pyproject.toml --extra kerberos --constraint requirements/dev.txt --output-file requirements/kerberos.txt
+	@$(LOCK) pyproject.toml --extra kafka --constraint requirements/dev.txt --output-file requirements/kafka.txt
 	@printf 'cython\nsetuptools\n' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/kerberos-build.txt
 
 .PHONY: clean

@@ -6,14 +6,12 @@
     the rest                 then the result is started as USER, with a root that can't be written to, no capability and an empty /var/lib/tidegate:
                              it has to become healthy by its HEALTHCHECK, take a message, and stop at STOPSIGNAL with 0
 
-How this machine reaches its package registries is passed through: /etc/resolv.conf, /etc/hosts, /etc/ssl, pip's configuration, and what PIP_*, SSL_* and
-CARGO_* name. What isn't shown: Docker's base images, its layers, its network.
+How this machine reaches its package registries is passed through (`support.bare_root`). What isn't shown: Docker's base images, its layers, its network.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import signal
@@ -21,64 +19,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[2]
-WORK: Final = ROOT / ".cache/image"
-SUITE: Final = "bookworm"
+from support.bare_root import ROOT, RUST, WORK, Stage, bare, enter, require_root, run
+
 BASE: Final = ("python3", "python3-venv", "ca-certificates")
 PYTHON_S_OWN: Final = ("python3-pip", "python3-dev")
 """What the Python image has and Debian's Python hasn't; in the builder alone, whose pip installs beside Debian's packages."""
 
-SHARED: Final = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl", "/etc/pip.conf", "/proc", "/dev")
-PASSED_ON: Final = ("PIP_", "SSL_", "CARGO_", "http_proxy", "https_proxy", "no_proxy")
-RUST: Final = {"/usr/local/cargo": "~/.cargo", "/usr/local/rustup": "~/.rustup"}
 PATIENCE_S: Final = 120
-
-
-@dataclass
-class Stage:
-    """One stage, being built.
-
-    root:    its file system.
-    mounts:  folders of this machine, by where they are to be seen.
-    facts:   the last text of each instruction that only describes the image.
-    """
-
-    root: Path
-    environ: dict[str, str] = field(
-        default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
-    )
-    workdir: str = "/"
-    mounts: dict[str, str] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 def instructions() -> list[tuple[str, str]]:
     """(name, text), continuation lines joined."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in "\n".join(lines).replace("\\\n", " ").splitlines() if line.strip()]
-
-
-def enter(stage: Stage, *before: str) -> list[str]:
-    """The command that goes before one to be run in the stage: `before`, then what is shared; mounts end with it."""
-    passed = [value for name, value in os.environ.items() if name.startswith(PASSED_ON) and value.startswith("/")]
-    shown = {path: path for path in (*SHARED, *passed) if Path(path).exists()} | stage.mounts
-    script = ["set -e", *before]
-    for inside, outside in shown.items():
-        at = stage.root / inside.lstrip("/")
-        make = f"mkdir -p {at}" if Path(outside).is_dir() else f"mkdir -p {at.parent}; [ -e {at} ] || : > {at}"
-        script += [make, f"mount --rbind {outside} {at}"]
-    return ["unshare", "--mount", "sh", "-c", "\n".join([*script, 'exec "$@"']), "sh"]
-
-
-def run(stage: Stage, command: str) -> None:
-    """One RUN."""
-    passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON) and not name.startswith("CARGO_HOME")}
-    inside = f"cd {stage.workdir} && {command}"
-    subprocess.run([*enter(stage), "chroot", str(stage.root), "/bin/sh", "-ec", inside], env=passed | stage.environ, check=True)
 
 
 def copy(stage: Stage, stages: Mapping[str, Stage], text: str) -> None:
@@ -101,20 +57,6 @@ def copy(stage: Stage, stages: Mapping[str, Stage], text: str) -> None:
                 shutil.copy(ROOT / name, at)
 
 
-def bare(name: str) -> Stage:
-    """A new root of nothing but Debian and its Python."""
-    base = WORK / "base"
-    if not (WORK / "base.made").exists():
-        shutil.rmtree(base, ignore_errors=True)
-        subprocess.run(["debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, str(base)], check=True, stdout=subprocess.DEVNULL)
-        (base / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-        (WORK / "base.made").touch()
-    root = WORK / name
-    shutil.rmtree(root, ignore_errors=True)
-    subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(root)], check=True)
-    return Stage(root)
-
-
 def build() -> Stage:
     """All stages; returns the last."""
     stages: dict[str, Stage] = {}
@@ -126,7 +68,8 @@ def build() -> Stage:
             label = named[-1] if named else "final"
             if image.startswith("rust:"):
                 continue
-            stage = stages[label] = bare(label)
+            stage = stages[label] = bare(label, BASE)
+            (stage.root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
             if named:
                 run(stage, f"apt-get update -qq && apt-get install -y -qq --no-install-recommends {' '.join(PYTHON_S_OWN)} >/dev/null")
                 stage.environ["PIP_BREAK_SYSTEM_PACKAGES"] = "1"
@@ -182,9 +125,7 @@ def judge(stage: Stage) -> None:
 
 
 def main() -> None:
-    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
-        raise SystemExit("test-image: needs root and debootstrap")
-    WORK.mkdir(parents=True, exist_ok=True)
+    require_root("test-image")
     began = time.monotonic()
     judge(build())
     for name in ("builder", "final"):
