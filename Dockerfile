@@ -13,11 +13,13 @@ COPY requirements requirements
 RUN python -m venv /opt/tidegate \
     && /opt/tidegate/bin/pip install --quiet --require-hashes -r requirements/kerberos-build.txt \
     && /opt/tidegate/bin/pip install --quiet --require-hashes --no-build-isolation -r requirements/kerberos.txt \
-    && python -m pip install --quiet --require-hashes -r requirements/build.txt
+    && /opt/tidegate/bin/pip install --quiet --require-hashes -r requirements/kafka.txt \
+    && python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/sbom.txt
 COPY . .
 RUN maturin build --release --locked --out dist --interpreter /opt/tidegate/bin/python \
     && /opt/tidegate/bin/pip install --quiet --no-deps --no-index dist/*.whl \
     && /opt/tidegate/bin/pip uninstall --quiet --yes cython setuptools pip \
+    && python requirements/write_sbom.py /opt/tidegate/share/tidegate.cdx.json --site /opt/tidegate/lib/python3*/site-packages \
     && /opt/tidegate/bin/tidegate --version
 
 FROM python:3.13-slim-bookworm
@@ -26,6 +28,7 @@ COPY --from=builder /opt/tidegate /opt/tidegate
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/tidegate
 # Without a configuration its built-in one keeps state in $XDG_STATE_HOME/tidegate
 ENV PATH=/opt/tidegate/bin:$PATH XDG_STATE_HOME=/var/lib PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+LABEL org.opencontainers.image.title="Tidegate" org.opencontainers.image.licenses="Apache-2.0" tidegate.sbom="/opt/tidegate/share/tidegate.cdx.json"
 USER 65532:65532
 VOLUME /var/lib/tidegate
 STOPSIGNAL SIGTERM

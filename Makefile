@@ -70,6 +70,10 @@ wheel: setup  ## a wheel of this machine's kind in dist/
 	@$(VENV)/bin/maturin build --quiet --release --locked --out dist
 	@ls dist
 
+.PHONY: sbom
+sbom: test-setup  ## what Tidegate is made of, in CycloneDX, to dist/tidegate.cdx.json
+	@$(PYTHON) requirements/write_sbom.py dist/tidegate.cdx.json
+
 .PHONY: lock
 lock: test-setup  ## choose the newest versions that pyproject.toml allows, and pin them by hash
 	@$(LOCK) --upgrade pyproject.toml --extra dev --output-file requirements/dev.txt
@@ -78,6 +82,7 @@ lock: test-setup  ## choose the newest versions that pyproject.toml allows, and 
 	@$(LOCK) pyproject.toml --extra kerberos --constraint requirements/dev.txt --output-file requirements/kerberos.txt
 	@$(LOCK) pyproject.toml --extra kafka --constraint requirements/dev.txt --output-file requirements/kafka.txt
 	@printf 'cython\nsetuptools\n' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/kerberos-build.txt
+	@printf 'cyclonedx-python-lib\npackaging\n' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/sbom.txt
 
 .PHONY: clean
 clean:  ## forget everything that was made here

@@ -4,7 +4,7 @@
     FROM rust:...            this machine's cargo and rustup, mounted where COPY would put them
     RUN, ENV, WORKDIR, COPY  as they stand, in a chroot; .dockerignore says what there is to copy
     the rest                 then the result is started as USER, with a root that can't be written to, no capability and an empty /var/lib/tidegate:
-                             it has to become healthy by its HEALTHCHECK, take a message, and stop at STOPSIGNAL with 0
+                             it has to become healthy by its HEALTHCHECK, find its extras, take a message, stop at STOPSIGNAL with 0, and have its SBOM
 
 How this machine reaches its package registries is passed through (`support.bare_root`). What isn't shown: Docker's base images, its layers, its network.
 """
@@ -114,14 +114,18 @@ def judge(stage: Stage) -> None:
     try:
         address = next((line.split()[3] for line in gateway.stdout if line.startswith("ready listeners.syslog tcp ")), "")
         healthy = start(stage, json.loads(stage.facts["HEALTHCHECK"].partition("CMD ")[2])).wait(PATIENCE_S)
+        whole = start(stage, ["python3", "-c", "import confluent_kafka, gssapi, krb5"]).wait(PATIENCE_S)
         sent = start(stage, [*entry, "simulate", "syslog", "--target", f"tcp://{address}", "--count", "5"]).wait(PATIENCE_S)
         gateway.send_signal(signal.Signals[stage.facts["STOPSIGNAL"]])
         stopped = gateway.wait(PATIENCE_S)
     finally:
         gateway.kill()
     kept = (stage.root / stage.facts["VOLUME"].lstrip("/") / "events.ndjson").read_text().splitlines()
-    if (healthy, sent, stopped, len(kept)) != (0, 0, 0, 5):
-        raise SystemExit(f"test-image: healthy {healthy}, sent {sent}, stopped {stopped}, kept {len(kept)} of 5")
+    if (healthy, whole, sent, stopped, len(kept)) != (0, 0, 0, 0, 5):
+        raise SystemExit(f"test-image: healthy {healthy}, extras {whole}, sent {sent}, stopped {stopped}, kept {len(kept)} of 5")
+    label = dict(assignment.split("=", 1) for assignment in shlex.split(stage.facts["LABEL"]))
+    bill = json.loads((stage.root / label["tidegate.sbom"].lstrip("/")).read_text())
+    sys.stdout.write(f"         bill of materials: {bill['bomFormat']} {bill['specVersion']}, {len(bill['components'])} components\n")
 
 
 def main() -> None:

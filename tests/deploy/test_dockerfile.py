@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,7 +16,7 @@ from typer.main import get_command
 from gateway.cli.application import application
 
 ROOT: Final = Path(__file__).parents[2]
-KNOWN: Final = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "VOLUME", "STOPSIGNAL", "ENTRYPOINT", "CMD", "HEALTHCHECK"}
+KNOWN: Final = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "VOLUME", "STOPSIGNAL", "ENTRYPOINT", "CMD", "HEALTHCHECK", "LABEL"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,19 @@ def test_what_is_copied_is_let_in() -> None:
     packages = json.loads(re.search(r"python-packages = (\[[^\]]*\])", build)[1])  # type: ignore[index]
     assert {*packages, "pyproject.toml", "requirements", "README.md", "LICENSE"} <= set(named)
     assert not any(fnmatch(name, "*.key") or name in ("tests", ".git", ".venv") for name in named)
+
+
+def test_it_carries_its_bill_of_materials_and_says_where() -> None:
+    [label] = of_last("LABEL")
+    path = re.search(r'tidegate.sbom="([^"]+)"', label)[1]  # type: ignore[index]
+    assert path.startswith("/opt/tidegate/"), "what is copied into the last stage"
+    assert any(f"requirements/write_sbom.py {path} " in instruction.text for instruction in stages()[1])
+
+
+def test_it_has_what_every_endpoint_and_destination_needs() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    installed = set(re.findall(r"bin/pip install [^&]*-r requirements/(\S+)\.txt", " ".join(run.text for run in stages()[1])))
+    assert extras.keys() - {"dev"} <= installed
 
 
 def test_requirements_it_installs_are_there() -> None:
