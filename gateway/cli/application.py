@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.bench import bench
 from gateway.cli.check import check
 from gateway.cli.explain import explain
 from gateway.cli.replay import replay
@@ -42,6 +43,7 @@ def application() -> typer.Typer:
     app.command(epilog="Example: tidegate check --config gateway.toml --strict")(check)
     app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
     app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)
+    app.command(epilog="Example: tidegate bench --rows wef,radius --seconds 5")(bench)
     app.add_typer(simulate())
     app.add_typer(spool())
     app.add_typer(subscription())
