@@ -23,8 +23,13 @@ class AllowList:
     """The networks that are heard."""
 
     def __init__(self, networks: Sequence[IPv4Network | IPv6Network]) -> None:
-        self._networks: Final = tuple(networks)
+        self._networks = tuple(networks)
         self.allows: Final = lru_cache(ANSWERS)(self._allows)
+
+    def renew(self, networks: Sequence[IPv4Network | IPv6Network]) -> None:
+        """Hear others from now on."""
+        self._networks = tuple(networks)
+        self.allows.cache_clear()
 
     def _allows(self, peer: str) -> bool:
         address = ip_address(peer)
@@ -56,10 +61,15 @@ class Admission:
 
     def __init__(self, allow_list: AllowList, connections: int, per_peer: int) -> None:
         self._allow_list: Final = allow_list
-        self._connections: Final = connections
-        self._per_peer: Final = per_peer
+        self._connections = connections
+        self._per_peer = per_peer
         self._guests: Final[dict[str, Guest]] = {}
         self.open = 0
+
+    def renew(self, networks: Sequence[IPv4Network | IPv6Network], connections: int, per_peer: int) -> None:
+        """Let in others, or so many, from now on; whoever is in stays."""
+        self._allow_list.renew(networks)
+        self._connections, self._per_peer = connections, per_peer
 
     def refusal(self, peer: str) -> str | None:
         """Why a connection of `peer` isn't served; None where it is."""

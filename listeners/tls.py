@@ -17,12 +17,14 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Final, TypedDict, cast
 
 import trio
 
 from listeners.drain import Wait
 from listeners.file_stamp import stamp
+from listeners.renewal import Apply
 from listeners.tls_settings import TlsSettings
 from pipeline.errors import ConfigError, PeerError
 from pipeline.log import Log
@@ -87,11 +89,24 @@ class Certificates:
     """
 
     def __init__(self, settings: TlsSettings, log: Log) -> None:
-        self._settings: Final = settings
         self._log: Final = log
-        self._files: Final = (settings.certificate, settings.key, *settings.client_ca, *settings.client_crl)
+        self._settings, self._files = settings, _files(settings)
         self._stamp = stamp(self._files)
         self._context = make_context(settings)
+
+    def prepare(self, settings: TlsSettings) -> Apply:
+        """Get ready for other files, or for the same ones as they are now.
+
+        Raises:
+            ConfigError: as `make_context`.
+        """
+        files = _files(settings)
+        stamped, context = stamp(files), make_context(settings)
+
+        def apply() -> None:
+            self._settings, self._files, self._stamp, self._context = settings, files, stamped, context
+
+        return apply
 
     def context(self) -> ssl.SSLContext:
         """The context for one handshake. Looks at the files first: three calls of stat(2), beside which a signature costs hundreds of times."""
@@ -109,6 +124,10 @@ class Certificates:
             self._log.error("certificate not reloaded, the former one stays", error=str(error))
         else:
             self._log.info("certificate reloaded", certificate=str(self._settings.certificate))
+
+
+def _files(settings: TlsSettings) -> tuple[Path, ...]:
+    return (settings.certificate, settings.key, *settings.client_ca, *settings.client_crl)
 
 
 async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, wait: Wait, seconds: float) -> ssl.SSLSocket:

@@ -46,10 +46,16 @@ class Server:
     shared: Shared
     log: Log
 
+    def renew(self, settings: HttpSettings) -> None:
+        """Let in whom other settings allow, and so many, from now on; proxies and limits of requests stay."""
+        if self.clients is not self.door.admission:
+            self.door.admission.renew(self.shared.settings.proxies, settings.connections, settings.connections)
+        self.clients.renew(settings.allow, settings.connections, settings.connections_per_peer)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Endpoint:
-    """One listening socket's side of a listener.
+    """One listening socket's side of a listener. `idle` may change while it is served, for connections to come.
 
     app:        called once for each connection.
     transport:  http or https.

@@ -51,18 +51,26 @@ class Clients:
     """
 
     def __init__(self, tables: Iterable[ClientSettings]) -> None:
+        self._by_certificate: dict[str, Client] = {}
+        self._networks: dict[int, list[tuple[int, dict[int, Client]]]] = {}
+        self.at: Final = lru_cache(ANSWERS)(self._at)
+        self.renew(tables)
+
+    def renew(self, tables: Iterable[ClientSettings]) -> None:
+        """Know others from now on."""
         by_prefix = dict[tuple[int, int], dict[int, Client]]()
-        self._by_certificate: Final[dict[str, Client]] = {}
+        by_certificate = dict[str, Client]()
         for table in tables:
             if table.secret is not None:
                 client = _client(table, table.secret.get_secret_value())
                 for network in table.cidr:
                     by_prefix.setdefault((network.version, network.prefixlen), {})[int(network.network_address)] = client
             for name in table.certificate:
-                self._by_certificate[name.lower()] = _client(table, RADSEC_SECRET)
+                by_certificate[name.lower()] = _client(table, RADSEC_SECRET)
         longest_first = sorted(by_prefix.items(), key=lambda entry: -entry[0][1])
-        self._networks: Final = {version: [(length, found) for (of, length), found in longest_first if of == version] for version in (4, 6)}
-        self.at: Final = lru_cache(ANSWERS)(self._at)
+        self._networks = {version: [(length, found) for (of, length), found in longest_first if of == version] for version in (4, 6)}
+        self._by_certificate = by_certificate
+        self.at.cache_clear()
 
     def _at(self, peer: str) -> Client | None:
         """The client at a source address, None where there is none."""

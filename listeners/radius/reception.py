@@ -91,9 +91,9 @@ class Handed:
     kept: Requests
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reception:
-    """What every socket of the listener shares.
+    """What every socket of the listener shares. `keep` and `proof` may change while it listens.
 
     name:      the listener's.
     turn:      so many requests at most are normalized before other sockets get their turn.

@@ -7,8 +7,8 @@ radsec ─────────┘           └─▶ receipt ─▶ answer
 from __future__ import annotations
 
 import contextlib
-import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,7 @@ from listeners.radius.reception import Intake, Normalize, Proof, Reception, comm
 from listeners.radius.reply_socket import ReplySocket
 from listeners.radius.settings import RadiusSettings, RadsecTls
 from listeners.ready import Ready
+from listeners.renewal import Apply, Renewal
 from listeners.tls import Certificates
 from pipeline.log import Log, PeerLog
 from pipeline.metrics import Metrics
@@ -37,6 +38,18 @@ NAME: Final = "listeners.radius"
 
 TURN: Final = 32
 """A hundredth of a second's work of the reference engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What may change while the listener listens: of the settings clients, certificates and bounds of connections.
+
+    keep, proof:  as `serve_radius` takes them.
+    """
+
+    settings: RadiusSettings
+    keep: bool
+    proof: Proof
 
 
 async def serve_radius(
@@ -53,6 +66,7 @@ async def serve_radius(
     keep: bool = False,
     proof: Proof = committed,
     passed: Passed = NOTHING_PASSED,
+    renewal: Renewal[Terms] | None = None,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -74,6 +88,7 @@ async def serve_radius(
         keep: whether packets are kept beside their records, for a relay.
         proof: what an answer waits for.
         passed: sockets that are bound already.
+        renewal: told how other terms are taken while it listens.
         stop: set it for a drain.
         task_status: started with one Ready for every bound address, once it accepts.
 
@@ -94,15 +109,17 @@ async def serve_radius(
         metrics=metrics,
         peer_log=peer_log,
     )
-    serve_tls = _tls(settings.tls, clients, reception, drain, log) if settings.tls else None
+    hall = _hall(settings.tls, clients, reception, drain, log) if settings.tls else None
+    if renewal is not None:
+        renewal.offer(partial(_prepare, clients, reception, hall))
     with contextlib.ExitStack() as sockets:
         bound = [
             (transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address, passed)
         ]
         async with trio.open_nursery() as nursery:
             for transport, sock in bound:
-                if serve_tls is not None and transport is Transport.RADSEC:
-                    nursery.start_soon(serve_tls, sock)
+                if hall is not None and transport is Transport.RADSEC:
+                    nursery.start_soon(serve_connections, sock, transport, hall.door, partial(serve_connection, hall))
                 else:
                     ask_room(NAME, sock, settings.receive_buffer, log)
                     nursery.start_soon(serve_datagrams, ReplySocket(sock), clients, reception, drain)
@@ -111,11 +128,25 @@ async def serve_radius(
             drain.ask()
 
 
-def _tls(tls: RadsecTls, clients: Clients, reception: Reception, drain: Drain, log: Log) -> Callable[[socket.socket], Awaitable[None]]:
-    """What serves a listening socket for TLS."""
+def _hall(tls: RadsecTls, clients: Clients, reception: Reception, drain: Drain, log: Log) -> Hall:
+    """What connections over TLS need."""
     door = Door(NAME, Admission(AllowList(EVERYBODY), tls.connections, tls.connections_per_peer), drain, reception.metrics, reception.peer_log)
-    hall = Hall(door, clients, Certificates(tls, log), reception, tls.handshake, tls.idle, trio.CapacityLimiter(TURNS))
-    return partial(serve_connections, transport=Transport.RADSEC, door=door, serve=partial(serve_connection, hall))
+    return Hall(door, clients, Certificates(tls, log), reception, tls.handshake, tls.idle, trio.CapacityLimiter(TURNS))
+
+
+def _prepare(clients: Clients, reception: Reception, hall: Hall | None, terms: Terms) -> Apply:
+    """What puts other terms in force; what the settings say of sockets is as it was."""
+    tls = terms.settings.tls
+    secure = hall.certificates.prepare(tls) if hall and tls else None
+
+    def apply() -> None:
+        clients.renew(terms.settings.clients)
+        reception.keep, reception.proof = terms.keep, terms.proof
+        if hall and tls and secure:
+            hall.door.admission.renew(EVERYBODY, tls.connections, tls.connections_per_peer)
+            secure()
+
+    return apply
 
 
 def _addresses(settings: RadiusSettings) -> Iterator[tuple[Transport, SocketAddress]]:

@@ -22,6 +22,7 @@ from listeners.drain import Drain
 from listeners.normalizing import SLICE_OCTETS, Normalize
 from listeners.passed import NOTHING_PASSED, Passed
 from listeners.ready import Ready
+from listeners.renewal import Apply, Renewal
 from listeners.syslog.accept import Hall, Tls, serve_connection
 from listeners.syslog.connection import TURNS, Shared
 from listeners.syslog.datagrams import Hearing, serve_datagrams
@@ -51,6 +52,7 @@ async def serve_syslog(
     clock: Callable[[], int],
     log: Log,
     passed: Passed = NOTHING_PASSED,
+    renewal: Renewal[SyslogSettings] | None = None,
     stop: trio.Event | None = None,
     task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -69,6 +71,7 @@ async def serve_syslog(
         clock: nanoseconds since the Unix epoch.
         log: for what the listener does and what its peers do.
         passed: sockets that are bound already.
+        renewal: told how the allow-list, the bounds of connections and the certificate are changed while it listens.
         stop: set it for a drain.
         task_status: started with one Ready for every bound address, once it accepts.
 
@@ -91,6 +94,8 @@ async def serve_syslog(
     door = Door(NAME, Admission(allow_list, settings.connections, settings.connections_per_peer), drain, metrics, peer_log)
     hall = Hall(door, shared, lambda: Reassembly(scan, settings.max_message))
     tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
+    if renewal is not None:
+        renewal.offer(partial(_prepare, door.admission, tls))
     with contextlib.ExitStack() as sockets:
         bound = [
             (transport, sockets.enter_context(sock)) for transport, address in _addresses(settings) for sock in await bind(NAME, transport, address, passed)
@@ -107,6 +112,18 @@ async def serve_syslog(
             await (trio.Event() if stop is None else stop).wait()
             drain.ask()
         await handover.settled()
+
+
+def _prepare(admission: Admission, tls: Tls | None, settings: SyslogSettings) -> Apply:
+    """What puts other settings in force; those of sockets are as they were."""
+    secure = tls.certificates.prepare(settings.tls) if tls and settings.tls else None
+
+    def apply() -> None:
+        admission.renew(settings.allow, settings.connections, settings.connections_per_peer)
+        if secure is not None:
+            secure()
+
+    return apply
 
 
 def _addresses(settings: SyslogSettings) -> Iterator[tuple[Transport, SocketAddress]]:

@@ -32,12 +32,13 @@ from spnego.iov import BufferType
 
 from listeners.http.connection import Connection
 from listeners.http.messages import Response
+from listeners.renewal import Apply
 from listeners.wef.diagnosis import diagnose, judge_token
 from listeners.wef.identity import Identity, plain_name, principal_identity
 from listeners.wef.keyring import Keyring
 from listeners.wef.refusals import Refusal, Refusals
 from listeners.wef.session import Opened
-from listeners.wef.settings import Encryption, KerberosEndpoint
+from listeners.wef.settings import Encryption, EndpointSettings, KerberosEndpoint
 from pipeline.errors import MessageError, WireError
 from pipeline.model import Transport
 from wire.ap_req import AES, RC4, Request, parse_initial_token, parse_later_token
@@ -126,6 +127,10 @@ class KerberosAuthenticator:
         self.encryptions: Final = frozenset[int]().union(*(ENCRYPTIONS[encryption] for encryption in endpoint.encryption))
         self.padded: Final = Encryption.RC4 in endpoint.encryption
         self.threads: Final = trio.CapacityLimiter(os.cpu_count() or 1)
+
+    def prepare(self, endpoint: EndpointSettings) -> Apply:  # noqa: ARG002 - the protocol's
+        """Look whether a keytab has changed: all that changes here while it is served."""
+        return self.keyring.refresh
 
     def session(self, connection: Connection) -> KerberosSession:
         """The session of a connection just accepted."""

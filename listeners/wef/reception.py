@@ -53,9 +53,13 @@ class Reception:
 
     def __init__(self, reach: Reach, conversation: Conversation, new_session: Callable[[Connection], Session]) -> None:
         self._reach: Final = reach
-        self._conversation: Final = conversation
         self._new_session: Final = new_session
-        self._deeds: Final = Deeds(reach, conversation)
+        self.renew(conversation)
+
+    def renew(self, conversation: Conversation) -> None:
+        """Judge by another conversation from the next message on, those of connections there are too."""
+        self._conversation = conversation
+        self._deeds = Deeds(self._reach, conversation)
 
     async def converse(self, connection: Connection) -> None:
         """Serve a connection to its end.

@@ -13,7 +13,9 @@ from typing import Protocol
 from listeners.http.connection import Connection
 from listeners.http.messages import Response
 from listeners.http.serve import Secure
+from listeners.renewal import Apply
 from listeners.wef.identity import Identity
+from listeners.wef.settings import EndpointSettings
 from pipeline.model import Transport
 from wire.http_rules import Head
 
@@ -66,6 +68,13 @@ class Authenticator(Protocol):
     @property
     def secure(self) -> Secure | None:
         """What puts TLS on a connection; None for plain HTTP."""
+
+    def prepare(self, endpoint: EndpointSettings) -> Apply:
+        """Get ready for other settings of the same endpoint, whose address, way and keytabs are as they were; connections there are stay as they are.
+
+        Raises:
+            ConfigError: a file can't be used.
+        """
 
     def session(self, connection: Connection) -> Session:
         """The session of a connection just accepted; under TLS its stream has done the handshake."""

@@ -32,11 +32,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from listeners.file_stamp import stamp
 from listeners.http.connection import Connection
 from listeners.http.messages import Response
+from listeners.renewal import Apply
 from listeners.wef.diagnosis import judge_handshake
 from listeners.wef.identity import Identity, certificate_identity
 from listeners.wef.refusals import Refusal, Refusals
 from listeners.wef.session import Opened
-from listeners.wef.settings import CertificateEndpoint
+from listeners.wef.settings import CertificateEndpoint, EndpointSettings
 from pipeline.errors import ConfigError, PeerError
 from pipeline.log import Log
 from pipeline.model import Transport
@@ -132,10 +133,9 @@ class CertificateAuthenticator:
     transport: Final = Transport.HTTPS
 
     def __init__(self, endpoint: CertificateEndpoint, refusals: Refusals, log: Log) -> None:
-        self._endpoint: Final = endpoint
         self._refusals: Final = refusals
         self._log: Final = log
-        self._files: Final = (endpoint.certificate, endpoint.key, *endpoint.client_ca, *endpoint.client_crl)
+        self._endpoint, self._files = endpoint, _files(endpoint)
         self._stamp = stamp(self._files)
         self._trust = load_trust(endpoint)
         self._identities: Final[WeakKeyDictionary[trio.abc.Stream, Identity]] = WeakKeyDictionary()
@@ -158,6 +158,22 @@ class CertificateAuthenticator:
         self._identities[secured] = found
         return secured
 
+    def prepare(self, endpoint: EndpointSettings) -> Apply:
+        """Get ready for other files, or for the same ones as they are now.
+
+        Raises:
+            ConfigError: as `load_trust`.
+        """
+        if not isinstance(endpoint, CertificateEndpoint):
+            raise TypeError(type(endpoint).__name__)
+        files = _files(endpoint)
+        stamped, trust = stamp(files), load_trust(endpoint)
+
+        def apply() -> None:
+            self._endpoint, self._files, self._stamp, self._trust = endpoint, files, stamped, trust
+
+        return apply
+
     def session(self, connection: Connection) -> CertificateSession:
         """The session of a connection whose handshake `secure` did."""
         return CertificateSession(self._identities[connection.stream])
@@ -177,6 +193,10 @@ class CertificateAuthenticator:
             else:
                 self._log.info("certificates reloaded", certificate=str(self._endpoint.certificate), authorities=len(self._trust.issuers))
         return self._trust
+
+
+def _files(endpoint: CertificateEndpoint) -> tuple[Path, ...]:
+    return (endpoint.certificate, endpoint.key, *endpoint.client_ca, *endpoint.client_crl)
 
 
 @dataclass(frozen=True, slots=True)

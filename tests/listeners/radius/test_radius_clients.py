@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -29,6 +29,8 @@ def clients_of(cidrs: list[IPv4Network | IPv6Network]) -> Clients:
 def longest(cidrs: list[IPv4Network | IPv6Network], peer: str) -> str | None:
     """What the table has to say, asked the slow way."""
     address = ip_address(peer)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     holding = [(cidr.prefixlen, f"c{number}") for number, cidr in enumerate(cidrs) if cidr.version == address.version and address in cidr]
     return max(holding)[1] if holding else None
 
