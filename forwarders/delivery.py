@@ -40,6 +40,9 @@ from pipeline.metrics import Metrics
 from pipeline.spool.row import Row, Wants
 from pipeline.spool.spool import Spool
 
+RETIRE_S: Final = 5.0
+"""Left to an attempt under way whose destination was changed or removed; what it took by then and didn't say is sent again."""
+
 AGAIN: Final = DeliveryError("again", Fault.RETRY, detail="some of the records have to be sent again")
 UNCLEAR: Final = DeliveryError("refused", Fault.RETRY)
 AT_FAULT: Final = DeliveryError("refused", Fault.REFUSED)
@@ -83,45 +86,65 @@ class Delivery:
         self._hand: list[Parcel] = []
         self._judging = False
         self._open = False
-        self._finishing = False
+        self._finishing = self._retired = self._attempting = False
         self._waiting = trio.CancelScope()
+        self._all = trio.CancelScope()
 
     @property
     def condition(self) -> Condition:
         """How the destination fares."""
         return self._watch.condition
 
+    def forget(self) -> None:
+        """Show no condition any more: the destination left the configuration."""
+        self._watch.forget()
+
     def finish(self) -> None:
         """Make `run` return once the destination has everything that is in the spool, but for what it refuses and nobody can judge."""
         self._finishing = True
         self._waiting.cancel()
 
+    def retire(self) -> None:
+        """Make `run` return for another loop to go on where this one stands: at once, or when the attempt under way has ended, which is given a moment."""
+        self._retired = True
+        if self._attempting:
+            self._all.deadline = min(self._all.deadline, trio.current_time() + RETIRE_S)
+        else:
+            self._all.cancel()
+
     async def run(self) -> None:
-        """Deliver until cancelled, or until caught up behind `finish`.
+        """Deliver until cancelled, until caught up behind `finish`, or until retired.
 
         Raises:
             SpoolError: the spool can't be read.
         """
-        try:
-            await self._greet()
-            while True:
-                await self._deliver_requeued()
-                batch = await self._feed.next()
-                if batch is not None:
-                    self._hand.append(Parcel(batch))
-                    await self._work(self._hand[-1])
-                    await self._conclude()
-                    continue
-                self._move()
-                if self._feed.caught_up and not self._spool.has_requeued(self._name):
-                    if self._finishing:
+        with self._spool.serving(self._name):
+            try:
+                with trio.CancelScope() as self._all:
+                    if self._retired:
                         return
-                    await self._wait()
-        finally:
-            self._drop()
-            if self._open:
-                with trio.move_on_after(self._retry.timeout, shield=True):
-                    await self._destination.close()
+                    await self._deliver()
+            finally:
+                self._drop()
+                if self._open:
+                    with trio.move_on_after(self._retry.timeout, shield=True):
+                        await self._destination.close()
+
+    async def _deliver(self) -> None:
+        await self._greet()
+        while True:
+            await self._deliver_requeued()
+            batch = await self._feed.next()
+            if batch is not None:
+                self._hand.append(Parcel(batch))
+                await self._work(self._hand[-1])
+                await self._conclude()
+                continue
+            self._move()
+            if self._feed.caught_up and not self._spool.has_requeued(self._name):
+                if self._finishing:
+                    return
+                await self._wait()
 
     async def _greet(self) -> None:
         """Open once before the first record comes, so that a wrong path or a closed port is told at the start and not at night."""
@@ -262,7 +285,9 @@ class Delivery:
     # the destination
 
     async def _attempt(self, piece: Row) -> Delivered:
-        """One attempt; raises DeliveryError."""
+        """One attempt; raises DeliveryError. What it came to is noted before a retirement takes effect, at the next await."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._attempting = True
         try:
             with trio.fail_after(self._retry.timeout):
                 if not self._open:
@@ -270,6 +295,10 @@ class Delivery:
                 return await self._destination.deliver(piece)
         except trio.TooSlowError:
             raise self._timeout() from None
+        finally:
+            self._attempting = False
+            if self._retired:
+                self._all.cancel()
 
     def _timeout(self) -> DeliveryError:
         return DeliveryError("timeout", Fault.RETRY, detail=f"no answer within {self._retry.timeout:g} s")

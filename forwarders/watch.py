@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -59,6 +60,12 @@ class Watch:
             self.condition = replace(self.condition, state=State.DELIVERING, since_ms=self._clock_ms())
             self._show()
         self.progress()
+
+    def forget(self) -> None:
+        """Take its state out of the metrics."""
+        for state in State:
+            with suppress(KeyError):
+                self._metrics.destination_state.remove(self._name, state)
 
     def _show(self) -> None:
         for state in State:

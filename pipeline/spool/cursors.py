@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.errors import SpoolError
@@ -58,6 +58,7 @@ class Cursor:
     dirty:         whether the disk has yet to learn of it.
     undecided:     records that drop-oldest passed while they were in somebody's hands, and of which nobody has said yet whether they were taken. The
                    disk knows them as lost, since they are if the process ends now.
+    served:        whether somebody reads for it: its place can't be given up meanwhile.
     oldest_at_ms:  commit time of the oldest record it hasn't taken, None if it has caught up; as of the last commit.
     """
 
@@ -67,6 +68,7 @@ class Cursor:
     dirty: bool
     oldest_at_ms: int | None = None
     undecided: int = 0
+    served: bool = False
 
     @property
     def name(self) -> str:
@@ -109,6 +111,28 @@ def restore_cursors(
         start = oldest if all_from_oldest or consumer.start is Start.BEGINNING else head
         cursors[name] = Cursor(StoredCursor(name, start), consumer, start, dirty=True)
     return cursors
+
+
+def renew_cursors(cursors: Mapping[str, Cursor], consumers: Sequence[Consumer], *, oldest: int, head: int, now_ms: int) -> Mapping[str, Cursor]:
+    """Match the places there are with another configuration: who left it keeps its place, who is new gets one.
+
+    Args:
+        cursors: as they stand; those that go on are changed.
+        consumers: the configured ones from now on.
+        oldest: number of the oldest record there is.
+        head: number of the next record to come.
+        now_ms: wall clock, for those that leave.
+
+    Returns:
+        The new ones.
+    """
+    configured = {consumer.name: consumer for consumer in consumers}
+    for cursor in cursors.values():
+        cursor.consumer = configured.pop(cursor.name, None)
+        if (cursor.consumer is None) != (cursor.stored.removed_at_ms is not None):
+            cursor.stored = replace(cursor.stored, removed_at_ms=now_ms if cursor.consumer is None else None)
+            cursor.dirty = True
+    return restore_cursors((), tuple(configured.values()), oldest=oldest, head=head, now_ms=now_ms, all_from_oldest=False)
 
 
 def unknown_destination(name: str) -> SpoolError:

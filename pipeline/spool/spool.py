@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -200,6 +201,9 @@ class Spool(Protocol):
 
     def position(self, consumer: str) -> Position:
         """Where a consumer stands, what is on its way to the disk included."""
+
+    def serving(self, consumer: str) -> AbstractContextManager[None]:
+        """While it lasts, somebody reads for a consumer: its place isn't given up, even where it leaves the configuration."""
 
     async def read(self, consumer: str, behind: int | None = None) -> Row | None:
         """The records from a consumer's cursor on, to the end of one stored row; None when it has caught up.

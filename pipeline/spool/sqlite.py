@@ -6,8 +6,8 @@ thread and brings back what it decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipeline.clock import wall_clock_ms
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject
-from pipeline.spool.cursors import Cursor, restore_cursors, unknown_destination
+from pipeline.spool.cursors import Cursor, renew_cursors, restore_cursors, unknown_destination
 from pipeline.spool.database import FILE_NAME, translated
 from pipeline.spool.files import OpenFiles, open_files
 from pipeline.spool.gauges import show_outcome
@@ -108,10 +108,14 @@ class SqliteSpool:
         self.work: Final = Signal()
         self.turned: Final = Signal()
         self.work.set()
-        for cursor in self._cursors.values():
-            metrics.lag_bytes.labels(cursor.name)
-            metrics.lag_seconds.labels(cursor.name).set_function(partial(self._lag_seconds, cursor))
-            metrics.lost.labels(cursor.name)
+        self._show(self._cursors.values())
+
+    def _show(self, cursors: Iterable[Cursor]) -> None:
+        """Show gauges and counters of consumers from the start."""
+        for cursor in cursors:
+            self._metrics.lag_bytes.labels(cursor.name)
+            self._metrics.lag_seconds.labels(cursor.name).set_function(partial(self._lag_seconds, cursor))
+            self._metrics.lost.labels(cursor.name)
             self._letters.show(cursor.name)
 
     @property
@@ -150,7 +154,7 @@ class SqliteSpool:
         now_ms = self._clock_ms()
         for cursor in list(self._cursors.values()):
             removed_at_ms = cursor.stored.removed_at_ms
-            if removed_at_ms is not None and now_ms - removed_at_ms > self._settings.keep_removed * 1000:
+            if removed_at_ms is not None and not cursor.served and now_ms - removed_at_ms > self._settings.keep_removed * 1000:
                 self._forget(cursor.name)
         standings = [Standing(cursor.stored, cursor.consumer, cursor.claimed, cursor.dirty, cursor.undecided) for cursor in self._cursors.values()]
         return Work(group, standings, tuple(self._forgotten), self._letters.work(requeues), tuple(self._damaged.values()), now_ms)
@@ -216,6 +220,16 @@ class SqliteSpool:
             self.turned.set()
         self._blockade = blockade
         self._metrics.spool_full.set(blockade is not None)
+
+    @contextmanager
+    def serving(self, consumer: str) -> Iterator[None]:
+        cursor = self._cursors[consumer]
+        cursor.served = True
+        try:
+            yield
+        finally:
+            cursor.served = False
+            cursor.claimed = cursor.stored.cursor  # nothing is in anybody's hands any more
 
     async def read(self, consumer: str, behind: int | None = None) -> Row | None:
         cursor = self._cursors[consumer]
@@ -335,17 +349,40 @@ class SqliteSpool:
     async def flush(self) -> None:
         await self.commit(())
 
+    async def renew(self, consumers: Sequence[Consumer]) -> None:
+        """Take over another configuration's consumers: who left it keeps its place, and who is new gets one, as at a start. `flush` makes it durable.
+
+        Args:
+            consumers: every forwarder from now on.
+
+        Raises:
+            SpoolError: the spool can't be read, or hasn't yet given up the place of one that was forgotten; nothing has changed then.
+        """
+        async with self._writing:  # a transaction under way brings rows, and may prune others
+            oldest = await self._reader.ask(lambda connection: connection.execute("SELECT min(number) FROM rows").get)
+            back = next((consumer.name for consumer in consumers if consumer.name in self._forgotten), None)
+            if back is not None:
+                raise SpoolError(f"destination {back}", "its former place isn't given up yet", "try again when the spool can be written")
+            head = self._head.number
+            fresh = renew_cursors(self._cursors, consumers, oldest=head if oldest is None else oldest, head=head, now_ms=self._clock_ms())
+            self._cursors.update(fresh)
+            self._passing.update({name: trio.lowlevel.ParkingLot() for name in fresh if name not in self._passing})
+            self._show(fresh.values())
+            self.work.set()
+
     async def forget(self, consumer: str) -> None:
         """Give up the place of a consumer that left the configuration, and its dead letters.
 
         Raises:
-            SpoolError: there is none such, or it is configured.
+            SpoolError: there is none such, it is configured, or it is still being served.
         """
         cursor = self._cursors.get(consumer)
         if cursor is None:
             raise unknown_destination(consumer)
         if cursor.consumer is not None:
             raise SpoolError(f"destination {consumer}", "it is configured", "take it out of the configuration first")
+        if cursor.served:
+            raise SpoolError(f"destination {consumer}", "it has just left the configuration, and is still being served", "try again in a minute")
         self._forget(consumer)
         await self.flush()
 
