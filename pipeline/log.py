@@ -18,12 +18,15 @@ from typing import Final, Literal, TextIO
 
 import orjson
 import structlog
+from structlog.processors import NAME_TO_LEVEL
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from pipeline.settings import Settings
 
 Log = FilteringBoundLogger
 """What everything that logs is handed: `log.info("event", fact=value)`."""
+
+Level = Literal["debug", "info", "warning", "error"]
 
 MAX_TEXT: Final = 512
 SECRET_NAME: Final = re.compile(r"secret|password|passwd|token|credential|private_key|authorization", re.ASCII | re.IGNORECASE)
@@ -46,7 +49,7 @@ class LogSettings(Settings):
     """[log]: how the gateway's own log is written to stderr."""
 
     format: LogFormat = LogFormat.AUTO
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Level = "info"
 
 
 def open_log(stream: TextIO, settings: LogSettings) -> Log:
@@ -59,8 +62,32 @@ def open_log(stream: TextIO, settings: LogSettings) -> Log:
     )
 
 
-def configure_log(stream: TextIO, settings: LogSettings, count: Callable[[str], None]) -> Log:
-    """Make `structlog.get_logger()` what `open_log` returns, for the whole process; a program's first act, no library's. `count` is told each line's level."""
+class Threshold:
+    """The level from which lines are written, which may change while the program runs.
+
+    level:  its name.
+    """
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+
+    def admit(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """Structlog processor: lets pass what reaches the level."""
+        if NAME_TO_LEVEL[method] < NAME_TO_LEVEL[self.level]:
+            raise structlog.DropEvent
+        return event
+
+
+def configure_log(stream: TextIO, settings: LogSettings, count: Callable[[str], None], threshold: Threshold | None = None) -> Log:
+    """Make `structlog.get_logger()` what `open_log` returns, for the whole process; a program's first act, no library's.
+
+    Args:
+        stream: where lines are written.
+        settings: [log].
+        count: told each line's level.
+        threshold: decides what is written, instead of the settings' level.
+    """
+    admits = (threshold or Threshold(settings.level)).admit
 
     def counted(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         count(event["level"])
@@ -69,8 +96,8 @@ def configure_log(stream: TextIO, settings: LogSettings, count: Callable[[str], 
     first, *rest = _processors(stream, settings)
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(stream),
-        processors=[first, counted, *rest],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        processors=[admits, first, counted, *rest],
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),
     )
     log: Log = structlog.get_logger()
     logging.basicConfig(handlers=[LibraryVoice(log, time.monotonic)], level=logging.WARNING)

@@ -42,6 +42,8 @@ class Metrics:
         self.left: Final = gauge("left_to_reference", "Those of them that it left to the reference engine.")
         self.warned: Final = counter("warned", "Accepted messages that bent a rule.", "listener", "rule")
         self.log_lines: Final = counter("log_lines", "Lines of the gateway's own log, by level; a fault of its own is an error.", "level")
+        self.reloads: Final = counter("reloads", "Times the configuration was read again, by what became of it.", "result")
+        self.reload_refused: Final = gauge("reload_refused", "1 while what runs isn't what the configuration says: it was read again last, and refused.")
         # the doors
         self.received_bytes: Final = counter("received_bytes", "Octets read from peers.", "listener", "transport")
         self.connections: Final = gauge("connections", "Open connections.", "listener", "transport")
