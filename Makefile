@@ -64,6 +64,14 @@ format: test-setup  ## lay out all sources
 bench: test-setup  ## Tidegate against its peers on the same work, to bench/results.md; one row alone, to the terminal: make bench ROW=tcp-xml
 	@$(PYTHON) bench/against $(if $(ROW),$(ROW),--output bench/results.md)
 
+.PHONY: docs
+docs: $(VENV)/documented  ## the documentation's site to .cache/site/html; a link that leads nowhere fails it
+	@rm -rf .cache/site
+	@mkdir -p .cache/site/pages
+	@cp -r --parents README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md bench/results.md docs .cache/site/pages
+	@mv .cache/site/pages/docs/zensical.toml .cache/site
+	@cd .cache/site && $(CURDIR)/$(VENV)/bin/zensical build --strict
+
 .PHONY: wheel
 wheel: setup  ## a wheel of this machine's kind in dist/
 	@rm -rf dist
@@ -83,6 +91,7 @@ lock: test-setup  ## choose the newest versions that pyproject.toml allows, and 
 	@$(LOCK) pyproject.toml --extra kafka --constraint requirements/dev.txt --output-file requirements/kafka.txt
 	@printf 'cython\nsetuptools\n' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/kerberos-build.txt
 	@printf 'cyclonedx-python-lib\npackaging\n' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/sbom.txt
+	@echo 'zensical' | $(LOCK) - --constraint requirements/dev.txt --output-file requirements/docs.txt
 
 .PHONY: clean
 clean:  ## forget everything that was made here
@@ -118,6 +127,11 @@ $(VENV)/kerberos: requirements/kerberos.txt requirements/kerberos-build.txt | $(
 $(VENV)/tested: requirements/dev.txt $(VENV)/installed
 	@echo "installing what the tests need into $(VENV)"
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+$(VENV)/documented: requirements/docs.txt | $(VENV)/created
+	@echo "installing what builds the documentation into $(VENV)"
+	@$(PIP) --require-hashes --requirement requirements/docs.txt
 	@touch $@
 
 .cache/apt/unpacked: tests/support/unpack-peers
