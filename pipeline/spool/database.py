@@ -44,6 +44,10 @@ def check_sqlite(version: str) -> None:
     raise SpoolError(f"SQLite {version}", "it can lose committed records (WAL-reset bug)", "install apsw 3.51.3 or newer")
 
 
+class DiskFullError(SpoolError):
+    """The disk has no room."""
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turn SQLite's errors into ours, in this one place."""
@@ -63,9 +67,9 @@ def translated(what: str) -> Iterator[None]:
         raise SpoolError(what, f"SQLite says {error}", "look at the disk and the permissions of [gateway] state_dir") from error
 
 
-def disk_full(what: str) -> SpoolError:
+def disk_full(what: str) -> DiskFullError:
     """What to say of a disk without room."""
-    return SpoolError(what, "the disk is full", "free space on the file system of [gateway] state_dir")
+    return DiskFullError(what, "the disk is full", "free space on the file system of [gateway] state_dir")
 
 
 def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:

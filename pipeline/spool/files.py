@@ -1,4 +1,4 @@
-"""The files of a state directory in use: locked, opened for writing and for reading, salvaged first where they are damaged."""
+"""The files of a state directory in use: locked, opened for writing and for reading, salvaged first where they are damaged; on a full disk, by its reserve."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import apsw
 
 from pipeline.errors import SpoolError
-from pipeline.spool.database import FILE_NAME, open_reader
+from pipeline.spool.database import FILE_NAME, DiskFullError, open_reader
 from pipeline.spool.ledger import Ledger
 from pipeline.spool.lock import StateLock, lock_state
+from pipeline.spool.reserve import keep_reserve, spend_reserve
 from pipeline.spool.salvage import Salvaged, open_ledger
 from pipeline.spool.settings import SpoolSettings
 
@@ -53,6 +54,7 @@ class OpenFiles:
         """Let go of everything, the lock last."""
         self.reader.close()
         self.ledger.close()
+        keep_reserve(self.state_dir)
         self.lock.release()
 
 
@@ -65,6 +67,20 @@ def open_files(state_dir: Path, settings: SpoolSettings, vfs: str | None) -> Ope
     with ExitStack() as opened:
         lock = lock_state(state_dir)
         opened.callback(lock.release)
+        try:
+            files = _open(state_dir, lock, settings, vfs)
+        except DiskFullError:
+            if not spend_reserve(state_dir):
+                raise
+            files = _open(state_dir, lock, settings, vfs)
+        else:
+            keep_reserve(state_dir)
+        opened.pop_all()
+    return files
+
+
+def _open(state_dir: Path, lock: StateLock, settings: SpoolSettings, vfs: str | None) -> OpenFiles:
+    with ExitStack() as opened:
         ledger, salvaged = open_ledger(state_dir, settings, vfs)
         opened.callback(ledger.close)
         reader = open_reader(state_dir / FILE_NAME, vfs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,8 +40,8 @@ def lock_state(state_dir: Path) -> StateLock:
         raise SpoolError(f"state directory {state_dir}", error.strerror or str(error), "give Tidegate's user a directory it can write to") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        with suppress(OSError):  # whose it is, is said for people; a full disk needn't keep anybody out
+            os.ftruncate(descriptor, os.pwrite(descriptor, b"%d\n" % os.getpid(), 0))
     except BlockingIOError as error:
         holder = os.pread(descriptor, MAX_PID_DIGITS, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
