@@ -1,7 +1,7 @@
 """The documentation's pages: their fenced blocks, what is quoted inline, and the commands shown in them.
 
 ```sh                               run, by `bash -euo pipefail`, in the page's folder
-```sh title="Not run: why"          read by `bash -n`, its tidegate commands by the command line's own parser
+```sh title="Not run by the tests: why"          read by `bash -n`, its tidegate commands by the command line's own parser
 ```console                          `$ command`, run, and below it what it says
 ```powershell title="On Windows"    read
 ```toml                             a configuration, or a part of one; with title="name.toml" it is written to that file of the page's folder
@@ -26,7 +26,7 @@ INLINE: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 PROMPT: Final = "$ "
 ASK: Final = "echo $?"
 """Follows a command that is shown to fail."""
-NOT_RUN: Final = "Not run: "
+NOT_RUN: Final = "Not run by the tests: "
 BEFORE_A_COMMAND: Final = frozenset({"--", "exec", "time"})
 SEPARATORS: Final = frozenset({"|", "||", "&&", ";", "&", "(", ")"})
 
