@@ -5,7 +5,8 @@
     profile          there is none such
     engine           the native kernel can't be loaded                    the reference engine is chosen
     state directory  it can't be made or written                          others may read it
-    spool            SQLite has the WAL-reset bug, a newer one wrote it   its limit is more than the disk has; a removed destination keeps records
+    spool            SQLite has the WAL-reset bug, a newer one wrote it   its limit is more than the disk has; a removed destination keeps records;
+                                                                           an older one wrote it, which will refuse it once this one has started
     addresses        one can't be bound
     certificates     one can't be loaded, isn't its key's, has expired    it expires within 30 days, others may read the key
     WEF endpoints    a file can't be used, a package is missing           a keytab lacks a service; what is asked for isn't what is kept
@@ -52,7 +53,7 @@ from listeners.tls import make_context
 from listeners.tls_settings import TlsSettings
 from pipeline.errors import ConfigError, GatewayError, SpoolError
 from pipeline.log import escape_text
-from pipeline.spool.database import FILE_NAME, check_sqlite
+from pipeline.spool.database import FILE_NAME, OlderSchemaError, check_sqlite
 from pipeline.spool.lock import lock_state
 
 RMEM_MAX: Final = Path("/proc/sys/net/core/rmem_max")
@@ -145,7 +146,12 @@ def check_spool(subject: Subject) -> Iterator[Finding]:
     check_sqlite(version)
     yield Finding(Level.OK, "SQLite", version)
     state_dir, limit = subject.config.gateway.state_dir, subject.config.spool.max_bytes
-    status = read_offline(subject.config) if (state_dir / FILE_NAME).exists() else None
+    status = None
+    if (state_dir / FILE_NAME).exists():
+        try:
+            status = read_offline(subject.config)
+        except OlderSchemaError as older:
+            yield Finding(Level.WARNING, older.what, older.why, older.fix)
     room = shutil.disk_usage(_nearest(state_dir)).free + (status.disk_bytes if status else 0)
     if room < limit:
         yield Finding(

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ import orjson
 from forwarders.filter import FilterSettings
 from gateway.config import Config
 from gateway.control import ControlError
-from gateway.spool_report import read_offline
+from gateway.spool_report import octets, read_offline
 from pipeline.errors import SpoolError
 from pipeline.index import UID_OCTETS, Entry
 from pipeline.log import escape_text
@@ -190,6 +191,12 @@ def render_verification(verification: Verification, *, as_json: bool) -> str:
         *(f"damaged      {escape_text(line)}" for line in verification.damage),
     ]
     return "\n".join(lines)
+
+
+def render_backup(target: Path, verification: Verification | None) -> str:
+    """What was copied, on one line."""
+    held = "of an older Tidegate, not looked through" if verification is None else f"{verification.records:,} records in {verification.rows:,} rows, verified"
+    return f"{target}: {octets(target.stat().st_size)}, {held}"
 
 
 def parse_since(text: str, now: float) -> int:

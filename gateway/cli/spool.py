@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ def spool() -> typer.Typer:
     group.command("list", epilog='Example: tidegate spool list --destination sensor --event-code 4776 --since "2 h"')(list_)
     group.command(epilog="Example: tidegate spool show 6a1f7bb4-7c39-5a0e-8a35-0f1f3b7f8f0e")(show)
     group.command(epilog="Example: tidegate spool verify && echo whole")(verify)
+    group.command(epilog="Example: tidegate spool backup /srv/backup/spool-$(date +%F).sqlite")(backup)
     group.command(epilog="Example: tidegate spool requeue sensor --reason mapping-conflict")(requeue)
     group.command(epilog="Example: tidegate spool forget old-sensor")(forget)
     return group
@@ -101,6 +103,23 @@ def verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     typer.echo(render_verification(verification, as_json=as_json))
     if verification.damage:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
+    config: ConfigOption = None,
+) -> None:
+    """Copy the spool as of now to one file, and verify the copy. A gateway may be running; docs/operate/backup.md says how to put it back."""
+    import os
+
+    from gateway.config import load, locate
+
+    loaded = load(locate(config, os.environ), os.environ)
+
+    from gateway.spool_records import render_backup
+    from pipeline.spool.backup import back_up
+
+    typer.echo(render_backup(target, back_up(loaded.gateway.state_dir, target)))
 
 
 def requeue(

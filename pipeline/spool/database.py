@@ -44,6 +44,15 @@ def check_sqlite(version: str) -> None:
     raise SpoolError(f"SQLite {version}", "it can lose committed records (WAL-reset bug)", "install apsw 3.51.3 or newer")
 
 
+class OlderSchemaError(SpoolError):
+    """An older Tidegate wrote the file, and nobody has started this one on it yet; `schema` is the file's."""
+
+    def __init__(self, what: str, schema: int) -> None:
+        why = f"an older Tidegate wrote it (schema {schema}); the next start brings it to schema {SCHEMA_VERSION}, which that older one will refuse"
+        super().__init__(what, why, "`tidegate spool backup FILE` before that start keeps the way back")
+        self.schema = schema
+
+
 class DiskFullError(SpoolError):
     """The disk has no room."""
 
@@ -140,7 +149,7 @@ def _refuse_newer(connection: apsw.Connection, path: Path) -> None:
     if _is_flipped(version, connection.execute("SELECT schema FROM head").get):
         raise SpoolDamagedError(f"spool {path}", "its header is damaged")
     why = f"a newer Tidegate wrote it (schema {version}, this one knows {SCHEMA_VERSION})"
-    raise SpoolError(f"spool {path}", why, "run that version, or set another state_dir")
+    raise SpoolError(f"spool {path}", why, "run that version, put back the backup that was made before it, or set another state_dir")
 
 
 def _is_flipped(version: int, schema: object) -> bool:
@@ -151,8 +160,8 @@ def _is_flipped(version: int, schema: object) -> bool:
     return version != schema and (version > LAST_SCHEMA or not isinstance(schema, int) or (version ^ schema).bit_count() == 1)
 
 
-def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
-    """A connection that only reads.
+def open_any(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """A connection that only reads, whichever older schema the file has.
 
     Raises:
         SpoolError: there is no spool, it can't be opened, or a newer Tidegate wrote it.
@@ -169,3 +178,19 @@ def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
             connection.close()
             raise
         return connection
+
+
+def open_reader(path: Path, vfs: str | None = None) -> apsw.Connection:
+    """A connection that only reads a file of our schema.
+
+    Raises:
+        SpoolError: there is no spool, it can't be opened, or a newer Tidegate wrote it.
+        OlderSchemaError: an older one did.
+    """
+    connection = open_any(path, vfs)
+    with translated(f"spool {path}"):
+        schema = connection.pragma("user_version")
+    if schema < SCHEMA_VERSION:
+        connection.close()
+        raise OlderSchemaError(f"spool {path}", schema)
+    return connection

@@ -12,27 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.batches import batch_of, read_all, spool_in, submissions
 from support.crashing_disk import CrashingDisk, restore
+from support.older_spool import spool_of_schema_1
 
 from pipeline.model import SessionChange, SessionEvent
-from pipeline.spool.database import FILE_NAME, PAGE_OCTETS, open_writer
+from pipeline.spool.database import FILE_NAME, open_writer
 from pipeline.spool.salvage import MARK
 from pipeline.spool.schema import SCHEMA_VERSION
 from pipeline.spool.settings import Consumer, Start
 
-SCHEMA_1 = Path(__file__).parents[3] / "fixtures" / "spool" / "schema-1.sql"
 CONSUMERS = [Consumer("archive", Start.BEGINNING), Consumer("sensor", Start.BEGINNING)]
 NOW_MS = 1_700_000_000_000
 SECURITY, DC1 = "identity/Security", "dc1.contoso.example"
-
-
-def spool_of_schema_1(folder: Path, vfs: str | None = None) -> None:
-    folder.mkdir(exist_ok=True)
-    connection = apsw.Connection(str(folder / FILE_NAME), vfs=vfs)
-    connection.pragma("page_size", PAGE_OCTETS)
-    connection.pragma("journal_mode", "wal")
-    with connection:
-        connection.execute(SCHEMA_1.read_text())
-    connection.close()
 
 
 def schema_of(folder: Path) -> tuple[object, object, object]:
