@@ -7,7 +7,8 @@
     doors         listeners                                   first, when told to stop
 
 The first SIGTERM or SIGINT stops floor by floor from the doors up, within [gateway] drain; a second one ends everything at once. Whatever
-was acknowledged is on disk by then, and what a destination hasn't taken waits for the next start. stderr is the log, stdout says:
+was acknowledged is on disk by then, and what a destination hasn't taken waits for the next start. SIGHUP has the configuration read anew, and taken over by
+whatever runs (`gateway.reload`). stderr is the log, stdout says:
 
     ready NAME TRANSPORT ADDRESS     an address that accepts now
     forwarding NAME KIND PLACE       a destination; records wait in the spool while it can't be reached
@@ -22,7 +23,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TextIO
@@ -30,6 +31,7 @@ from typing import Final, TextIO
 import trio
 
 from forwarders.delivery import Delivery
+from forwarders.destination import Destination
 from forwarders.settings import ForwarderSettings
 from gateway.addresses import addresses
 from gateway.backfill import TAKE, make_backfill
@@ -37,12 +39,14 @@ from gateway.blockades import tell_blockades
 from gateway.commands import commands
 from gateway.config import Config
 from gateway.control import serve_control
+from gateway.deliveries import Deliveries
 from gateway.destinations import describe_destination, make_destination
 from gateway.metrics_server import pages, serve_metrics
-from gateway.normalizing import make_normalizer
+from gateway.normalizing import NormalizerInForce, make_normalizer
 from gateway.notify import READY, STOPPING, notify
 from gateway.open_files import allow_open_files
 from gateway.radius_accounting import make_radius_listener
+from gateway.reload import COMMAND, InForce, Reload, make_command
 from gateway.version import describe_version
 from gateway.watchdog import feed_watchdog, watchdog_interval
 from gateway.windows_forwarding import make_wef_listener
@@ -50,15 +54,13 @@ from listeners.bind import refuse_leftovers
 from listeners.passed import Passed, take_passed
 from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
-from normalizers.native import NativeNormalizer
-from normalizers.normalizer import Normalizer
-from pipeline.condition import Condition
 from pipeline.errors import GatewayError, SpoolError, leaves
 from pipeline.intake import Intake
-from pipeline.log import Log, configure_log
+from pipeline.log import Log, Threshold, configure_log
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.rejects import Rejects
+from pipeline.spool.spool import Signal
 from pipeline.spool.sqlite import SqliteSpool, open_spool
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -73,38 +75,38 @@ KILLED: Final = 128
 class Gateway:
     """What the floors of one running gateway share.
 
+    in_force:  the configuration, and what a reload changes.
     rejects:   the ring of what was refused.
     passed:    sockets that whoever started us holds.
     out:       stdout, for ready lines.
+    started:   set once every listener accepts.
     stop:      set once it was told to stop.
-    deliveries: the destinations' loops, by name.
-    starting:  until every listener accepts.
+    hangup:    set by SIGHUP.
     code:      the exit code.
     """
 
-    config: Config
+    in_force: InForce
     log: Log
     metrics: Metrics
-    normalizer: Normalizer
-    spool: SqliteSpool
     intake: Intake
     rejects: Rejects
     passed: Passed
     out: TextIO
+    started: trio.Event = field(default_factory=trio.Event)
     stop: trio.Event = field(default_factory=trio.Event)
-    deliveries: dict[str, Delivery] = field(default_factory=dict)
-    starting: bool = True
+    hangup: Signal = field(default_factory=Signal)
     code: int = 0
+
+    @property
+    def spool(self) -> SqliteSpool:
+        """The spool."""
+        return self.in_force.spool
 
     def gaps(self) -> Sequence[str]:
         """What stands between it and being ready."""
         blockade = self.spool.blockade
-        said = {"starting": self.starting, "stopping": self.stop.is_set(), f"spool: {blockade}": blockade is not None}
+        said = {"starting": not self.started.is_set(), "stopping": self.stop.is_set(), f"spool: {blockade}": blockade is not None}
         return [text for text, holds in said.items() if holds]
-
-    def conditions(self) -> Mapping[str, Condition]:
-        """How each destination fares."""
-        return {name: delivery.condition for name, delivery in self.deliveries.items()}
 
     def say(self, *lines: object) -> None:
         """Lines on stdout, at once, since somebody may wait for them; if nobody reads there, so be it."""
@@ -113,31 +115,34 @@ class Gateway:
             self.out.flush()
 
 
-async def run_gateway(config: Config, out: TextIO | None = None) -> int:
+async def run_gateway(config: Config, out: TextIO | None = None, *, read: Callable[[], Config] | None = None) -> int:
     """Run until told to stop; returns the exit code.
 
     Args:
         config: what to run.
         out: where ready lines go, stdout unless given.
+        read: reads the configuration anew, for a reload; what runs is all there is unless given.
 
     Raises:
         GatewayError: by itself or in a group: an address, a file, the state directory can't be used.
     """
-    metrics = Metrics()
-    log = configure_log(sys.stderr, config.log, lambda level: metrics.log_lines.labels(level).inc()).bind(gateway=config.gateway.name)
+    metrics, threshold = Metrics(), Threshold(config.log.level)
+    log = configure_log(sys.stderr, config.log, lambda level: metrics.log_lines.labels(level).inc(), threshold).bind(gateway=config.gateway.name)
     log.info("starting", version=describe_version(config.gateway.engine), engine=config.gateway.engine, state_dir=str(config.gateway.state_dir))
     for line in config.outdated:
         log.warning("the configuration is of an older version, and read as it was meant", fix=line)
     allow_open_files()
     passed = take_passed(os.environ, os.getpid())
     await refuse_leftovers(passed, (at for at in addresses(config) if at[0] != METRICS))
-    normalizer, rejects = make_normalizer(config), Rejects()
-    if isinstance(normalizer, NativeNormalizer):
-        metrics.judged.set_function(lambda: normalizer.judged)
-        metrics.left.set_function(lambda: normalizer.left)
+    normalizer, rejects = NormalizerInForce(make_normalizer(config)), Rejects()
+    normalizer.show(metrics)
     consumers = [table.consumer() for table in config.forwarders]
     spool = await trio.to_thread.run_sync(open_spool, config.gateway.state_dir, config.spool, consumers, metrics)
-    gateway = Gateway(config, log, metrics, normalizer, spool, Intake(spool, metrics, rejects), rejects, passed, out or sys.stdout)
+    deliveries = Deliveries(lambda table: make_destination(table, metrics, spool), partial(_make_delivery, spool, metrics, log))
+    in_force = InForce(config, threshold, normalizer, spool, deliveries)
+    gateway = Gateway(in_force, log, metrics, Intake(spool, metrics, rejects), rejects, passed, out or sys.stdout)
+    tell = partial(notify, os.environ)
+    reload = Reload(in_force, read=read or (lambda: config), stopping=gateway.stop.is_set, tell=tell, log=log, metrics=metrics)
     await _recall_rejects(gateway)
     with contextlib.suppress(SpoolError):  # the places of new destinations, the gauges; whoever refuses here says so in the blockade
         await spool.flush()
@@ -149,9 +154,13 @@ async def run_gateway(config: Config, out: TextIO | None = None) -> int:
             roof.start_soon(tell_blockades, spool, log)
             interval = watchdog_interval(os.environ, os.getpid())
             if interval:
-                roof.start_soon(feed_watchdog, interval, gateway.intake, partial(notify, os.environ))
-            backfill = make_backfill(config, normalizer, gateway.intake, spool, clock=time.time_ns)
-            answers = {**commands(config, spool, rejects, gateway.gaps, gateway.conditions), TAKE: backfill}
+                roof.start_soon(feed_watchdog, interval, gateway.intake, tell)
+            roof.start_soon(_obey_hangups, gateway, reload)
+            answers = {
+                **commands(config, spool, rejects, gateway.gaps, deliveries.conditions),
+                TAKE: make_backfill(lambda: in_force.config, normalizer.normalize, gateway.intake, spool, clock=time.time_ns),
+                COMMAND: make_command(lambda: reload if gateway.started.is_set() else None),
+            }
             await roof.start(serve_control, config.gateway.state_dir, answers, log)
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
@@ -182,43 +191,41 @@ async def _recall_rejects(gateway: Gateway) -> None:
 
 async def _run_floors(gateway: Gateway) -> None:
     """Start from the spool to the doors, wait for the word, stop from the doors to the spool."""
-    config = gateway.config
-    gateway.deliveries = {table.name: _delivery(gateway, table) for table in config.forwarders}
+    deliveries = gateway.in_force.deliveries
     async with trio.open_nursery() as spool_floor:
         spool_floor.start_soon(gateway.intake.run)
         async with trio.open_nursery() as destinations:
-            for table in config.forwarders:
-                destinations.start_soon(gateway.deliveries[table.name].run)
-                gateway.say(f"forwarding {describe_destination(table)}")
+            deliveries.begin(gateway.in_force.config.forwarders, destinations)
+            gateway.say(*(f"forwarding {describe_destination(table)}" for table in gateway.in_force.config.forwarders))
             async with trio.open_nursery() as doors:
                 await _open_doors(gateway, doors)
                 await gateway.stop.wait()
                 gateway.intake.finish()
-                deadline = trio.current_time() + config.gateway.drain
+                deadline = trio.current_time() + gateway.in_force.config.gateway.drain
                 doors.cancel_scope.deadline = deadline
             with trio.move_on_at(deadline):
                 await gateway.intake.drained()
             destinations.cancel_scope.deadline = deadline
-            for delivery in gateway.deliveries.values():
-                delivery.finish()
+            deliveries.finish()
         spool_floor.cancel_scope.cancel()
 
 
 async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
-    config = gateway.config
+    in_force, config = gateway.in_force, gateway.in_force.config
     if config.listeners.syslog:
         gateway.metrics.show_listener("listeners.syslog")
         serve = partial(
             serve_syslog,
             config.listeners.syslog,
-            normalize=gateway.normalizer.normalize,
-            turn_octets=lambda: gateway.normalizer.turn_octets,
+            normalize=in_force.normalizer.normalize,
+            turn_octets=lambda: in_force.normalizer.turn_octets,
             intake=gateway.intake,
             metrics=gateway.metrics,
             engine=config.gateway.engine,
             clock=time.time_ns,
             log=gateway.log,
             passed=gateway.passed,
+            renewal=in_force.syslog,
             stop=gateway.stop,
         )
         gateway.say(*await doors.start(serve))
@@ -227,12 +234,13 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
         listener = make_wef_listener(
             config,
             config.listeners.wef,
-            normalizer=gateway.normalizer,
+            normalizer=in_force.normalizer,
             spool=gateway.spool,
             intake=gateway.intake,
             rejects=gateway.rejects,
             metrics=gateway.metrics,
             log=gateway.log,
+            renewal=in_force.wef,
             stop=gateway.stop,
         )
         gateway.say(*await doors.start(partial(listener, passed=gateway.passed)))
@@ -241,31 +249,31 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
         listener = make_radius_listener(
             config,
             config.listeners.radius,
-            normalizer=gateway.normalizer,
+            normalizer=in_force.normalizer,
             spool=gateway.spool,
             intake=gateway.intake,
             rejects=gateway.rejects,
             metrics=gateway.metrics,
             log=gateway.log,
+            renewal=in_force.radius,
             stop=gateway.stop,
         )
         gateway.say(*await doors.start(partial(listener, passed=gateway.passed)))
-    gateway.starting = False
+    gateway.started.set()
     notify(os.environ, READY)
     gateway.log.info("ready")
 
 
-def _delivery(gateway: Gateway, table: ForwarderSettings) -> Delivery:
-    return Delivery(
-        table.name,
-        gateway.spool,
-        make_destination(table, gateway.metrics, gateway.spool),
-        wants=table.consumer().wants,
-        retry=table.retry,
-        metrics=gateway.metrics,
-        log=gateway.log,
-        random=random.random,
-    )
+def _make_delivery(spool: SqliteSpool, metrics: Metrics, log: Log, table: ForwarderSettings, destination: Destination) -> Delivery:
+    wants = table.consumer().wants
+    return Delivery(table.name, spool, destination, wants=wants, retry=table.retry, metrics=metrics, log=log, random=random.random)
+
+
+async def _obey_hangups(gateway: Gateway, reload: Reload) -> None:
+    await gateway.started.wait()
+    while True:
+        await gateway.hangup.wait()
+        await reload.reload()
 
 
 async def _obey_signals(gateway: Gateway, everything: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -274,7 +282,7 @@ async def _obey_signals(gateway: Gateway, everything: trio.CancelScope, *, task_
         async for number in signals:
             name = signal.Signals(number).name
             if number == signal.SIGHUP:
-                gateway.log.info("the configuration is read at start alone; certificates are read again when they change", signal=name)
+                gateway.hangup.set()
             elif not gateway.stop.is_set():
                 gateway.log.info("stopping: a second signal doesn't wait for destinations", signal=name)
                 notify(os.environ, STOPPING)

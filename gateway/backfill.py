@@ -22,7 +22,7 @@ from typing import Final
 from forwarders.settings import ForwarderSettings
 from gateway.config import Config
 from gateway.control import Command, ControlError, Request
-from normalizers.normalizer import Normalizer
+from listeners.normalizing import Normalize
 from pipeline.errors import SpoolError
 from pipeline.index import Run, join_runs
 from pipeline.intake import Intake
@@ -57,12 +57,12 @@ class Taken:
     warnings: Mapping[str, int] = field(default_factory=dict)
 
 
-def make_backfill(config: Config, normalizer: Normalizer, intake: Intake, spool: SqliteSpool, *, clock: Callable[[], int]) -> Command:
+def make_backfill(config: Callable[[], Config], normalize: Normalize, intake: Intake, spool: SqliteSpool, *, clock: Callable[[], int]) -> Command:
     """The command.
 
     Args:
-        config: what runs.
-        normalizer: of the gateway.
+        config: what is in force.
+        normalize: Frames to Batch, as listeners call it.
         intake: where batches go.
         spool: of the gateway.
         clock: arrival of what is handed over, nanoseconds since the Unix epoch.
@@ -70,8 +70,8 @@ def make_backfill(config: Config, normalizer: Normalizer, intake: Intake, spool:
 
     async def take(request: Request) -> object:
         frames, at = _frames(request, clock())
-        only = _destination(request, config)
-        batch = _known_by_place(normalizer, frames, normalizer.normalize(frames), at)
+        only = _destination(request, config())
+        batch = _known_by_place(normalize, frames, normalize(frames), at)
         if only is not None:
             batch = _wanted(batch, only.consumer().wants)
             await spool.wait_for_room(only.name, max(1, MAX_LETTERS - len(batch.index)))
@@ -129,13 +129,13 @@ def _wanted(batch: Batch, wants: Wants | None) -> Batch:
     return replace(batch, records=row.ndjson(), index=index, aliases=aliases, filtered=Counter(batch.filtered) + left_out)
 
 
-def _known_by_place(normalizer: Normalizer, frames: Frames, batch: Batch, at: int) -> Batch:
+def _known_by_place(normalize: Normalize, frames: Frames, batch: Batch, at: int) -> Batch:
     """The batch, its records known by the places of their messages if any of them has no strong uid."""
     if not any(batch.index.weak):
         return batch
     aliases = bytearray()
     for place, (start, end) in enumerate(frames.pairs(), at):
-        if len(normalizer.normalize(replace(frames, spans=array("I", (start, end)))).index):
+        if len(normalize(replace(frames, spans=array("I", (start, end)))).index):
             message = frames.buffer[start:end]
             aliases += blake2b(b"%b\0%d\0%b" % (frames.origin.peer.encode("utf-8", "surrogateescape"), place, message), digest_size=ALIAS_OCTETS).digest()
     return replace(batch, aliases=bytes(aliases))

@@ -165,7 +165,7 @@ def load(source: Path | None, environ: Mapping[str, str], flags: Sequence[Overri
         UnusableConfig: with every mistake in it.
         ConfigError: the file can't be read.
     """
-    folder = Path.cwd() if source is None else Path(os.path.abspath(source)).parent  # noqa: PTH100 - resolve() would follow a symlink away from its folder
+    folder = resolve_folder(source)
     tree = builtin(environ) if source is None else _read(source)
     name = "built-in configuration" if source is None else str(source)
     outdated = upgrade(tree, name, STEPS)
@@ -178,6 +178,24 @@ def load(source: Path | None, environ: Mapping[str, str], flags: Sequence[Overri
         raise explain_errors(name, Config, error) from None  # its own text would show values
     config._outdated = outdated  # noqa: SLF001 - no key that a file could have
     return config
+
+
+def read_state_dir(source: Path | None, environ: Mapping[str, str]) -> Path:
+    """[gateway] state_dir alone: where to find the gateway that runs, whatever else its configuration says by now.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    tree = {} if source is None else _read(source)
+    for override in _variables(environ):
+        _apply(tree, override)
+    named = _table(tree, ("gateway",), str(source)).get("state_dir", default_state_dir(environ))
+    return resolve_folder(source) / str(named)
+
+
+def resolve_folder(source: Path | None) -> Path:
+    """The folder that a configuration's paths are relative to."""
+    return Path.cwd() if source is None else Path(os.path.abspath(source)).parent  # noqa: PTH100 - resolve() would follow a symlink away from its folder
 
 
 def builtin(environ: Mapping[str, str]) -> Tree:

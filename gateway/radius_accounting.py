@@ -10,11 +10,12 @@ from typing import Final
 import trio
 
 from gateway.config import Config
+from gateway.normalizing import NormalizerInForce
+from kernel import Engine
 from listeners.radius.reception import Proof, committed
-from listeners.radius.serve import TURN, serve_radius
+from listeners.radius.serve import TURN, Terms, serve_radius
 from listeners.radius.settings import RadiusSettings
-from normalizers.native import NativeNormalizer
-from normalizers.normalizer import Normalizer
+from listeners.renewal import Renewal
 from pipeline.intake import Intake
 from pipeline.log import Log
 from pipeline.metrics import Metrics
@@ -29,16 +30,22 @@ PATIENCE_S: Final = 30.0
 """How long an answer waits for the next hop's: clients send again long before, and are answered then."""
 
 
+def radius_terms(config: Config, radius: RadiusSettings, spool: SqliteSpool) -> Terms:
+    """What of a configuration the listener can take over while it runs."""
+    return Terms(radius, keep=bool(config.relays), proof=committed if radius.relay is None else relayed(spool, radius.relay))
+
+
 def make_radius_listener(
     config: Config,
     radius: RadiusSettings,
     *,
-    normalizer: Normalizer,
+    normalizer: NormalizerInForce,
     spool: SqliteSpool,
     intake: Intake,
     rejects: Rejects,
     metrics: Metrics,
     log: Log,
+    renewal: Renewal[Terms],
     stop: trio.Event,
 ) -> Callable[..., Awaitable[None]]:
     """`serve_radius` with everything but its task_status.
@@ -52,8 +59,10 @@ def make_radius_listener(
         rejects: the ring of what was refused.
         metrics: of the process.
         log: of the process.
+        renewal: told how other terms are taken.
         stop: set for a drain.
     """
+    terms = radius_terms(config, radius, spool)
     return partial(
         serve_radius,
         radius,
@@ -61,12 +70,13 @@ def make_radius_listener(
         intake=intake,
         remember=rejects.keep,
         metrics=metrics,
-        turn=NATIVE_TURN if isinstance(normalizer, NativeNormalizer) else TURN,
+        turn=NATIVE_TURN if config.gateway.engine is Engine.NATIVE else TURN,
         takes_in=lambda: spool.blockade is None,
         clock=time.time_ns,
         log=log,
-        keep=bool(config.relays),
-        proof=committed if radius.relay is None else relayed(spool, radius.relay),
+        keep=terms.keep,
+        proof=terms.proof,
+        renewal=renewal,
         stop=stop,
     )
 

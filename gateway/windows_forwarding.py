@@ -10,12 +10,13 @@ from uuid import uuid4
 import trio
 
 from gateway.config import Config
+from gateway.normalizing import NormalizerInForce
 from gateway.windows_subscriptions import expand_all
+from listeners.renewal import Renewal
 from listeners.wef.authenticators import open_authenticators
-from listeners.wef.listener import NAME, serve_wef
+from listeners.wef.listener import NAME, Terms, serve_wef
 from listeners.wef.refusals import Refusals
 from listeners.wef.settings import WefSettings
-from normalizers.normalizer import Normalizer
 from pipeline.intake import Intake
 from pipeline.log import Log, PeerLog
 from pipeline.metrics import Metrics
@@ -23,16 +24,26 @@ from pipeline.rejects import Rejects
 from pipeline.spool.sqlite import SqliteSpool
 
 
+def wef_terms(wef: WefSettings) -> Terms:
+    """What of a configuration the listener can take over while it runs.
+
+    Raises:
+        ConfigError: a profile or query can't be used.
+    """
+    return Terms(wef, expand_all(wef.subscriptions))
+
+
 def make_wef_listener(
     config: Config,
     wef: WefSettings,
     *,
-    normalizer: Normalizer,
+    normalizer: NormalizerInForce,
     spool: SqliteSpool,
     intake: Intake,
     rejects: Rejects,
     metrics: Metrics,
     log: Log,
+    renewal: Renewal[Terms],
     stop: trio.Event,
 ) -> Callable[..., Awaitable[None]]:
     """`serve_wef` with everything but its task_status.
@@ -46,6 +57,7 @@ def make_wef_listener(
         rejects: the ring of what was refused.
         metrics: of the process.
         log: of the process.
+        renewal: told how other terms are taken.
         stop: set for a drain.
 
     Raises:
@@ -65,5 +77,6 @@ def make_wef_listener(
         clock=time.time_ns,
         new_uuid=uuid4,
         log=log,
+        renewal=renewal,
         stop=stop,
     )

@@ -9,6 +9,7 @@ import typer
 from gateway.cli.bench import bench
 from gateway.cli.check import check
 from gateway.cli.explain import explain
+from gateway.cli.reload import reload
 from gateway.cli.replay import replay
 from gateway.cli.run import run
 from gateway.cli.simulate import simulate
@@ -40,6 +41,7 @@ def application() -> typer.Typer:
     app = typer.Typer(name="tidegate", no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
     app.callback(epilog="Example: tidegate run --config gateway.toml")(options)
     app.command(epilog="Example: tidegate run --config gateway.toml --set gateway.name=gw2")(run)
+    app.command(epilog="Example: tidegate reload --config gateway.toml")(reload)
     app.command(epilog="Example: tidegate check --config gateway.toml --strict")(check)
     app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
     app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)

@@ -32,18 +32,20 @@ def parse_assignments(texts: Sequence[str] | None) -> list[Override]:
 
 
 def run(config: ConfigOption = None, assignments: SetOption = None) -> int:
-    """Run the gateway until it is told to stop (SIGTERM or Ctrl-C drains and exits 0, a second one stops at once).
+    """Run the gateway until it is told to stop (SIGTERM or Ctrl-C drains and exits 0, a second one stops at once; SIGHUP reloads).
 
     Says on stdout `ready NAME TRANSPORT ADDRESS` for each address once it accepts; its log goes to stderr.
     """
     import os
+    from functools import partial
 
     from gateway.config import load, locate
 
-    loaded = load(locate(config, os.environ), os.environ, parse_assignments(assignments))
+    read = partial(load, locate(config, os.environ), os.environ, parse_assignments(assignments))
+    loaded = read()
 
     import trio
 
     from gateway.app import run_gateway
 
-    return trio.run(run_gateway, loaded)
+    return trio.run(partial(run_gateway, loaded, read=read))

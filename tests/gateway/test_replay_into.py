@@ -58,7 +58,7 @@ class Served:
         async def status(_request: Request) -> object:
             return {"gaps": []}
 
-        return {TAKE: make_backfill(self.config, normalizer, self.intake, self.spool, clock=lambda: ARRIVAL_NS), "status": status}
+        return {TAKE: make_backfill(lambda: self.config, normalizer.normalize, self.intake, self.spool, clock=lambda: ARRIVAL_NS), "status": status}
 
     async def records(self, consumer: str = "archive") -> list[dict[str, Any]]:
         """What a consumer would get from the log."""
