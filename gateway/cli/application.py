@@ -13,6 +13,7 @@ from gateway.cli.reload import reload
 from gateway.cli.replay import replay
 from gateway.cli.run import run
 from gateway.cli.simulate import simulate
+from gateway.cli.size import size
 from gateway.cli.spool import spool
 from gateway.cli.subscription import subscription
 
@@ -46,6 +47,7 @@ def application() -> typer.Typer:
     app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
     app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)
     app.command(epilog="Example: tidegate bench --rows wef,radius --seconds 5")(bench)
+    app.command(epilog="Example: tidegate size --packets dc01.csv --cores 4 --memory '8 GiB' --events-per-second wef=300 --measure")(size)
     app.add_typer(simulate())
     app.add_typer(spool())
     app.add_typer(subscription())

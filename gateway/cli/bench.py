@@ -29,7 +29,7 @@ def bench(
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Measure what this host can take in, by listener and format, in well under a minute.
+    """Measure what this host can take in, by listener and format, in under a minute.
 
     Starts gateways of its own, on loopback ports that are free and with a spool in a temporary folder on the state directory's disk, sends generated
     events to them and says what that cost. A running gateway isn't touched. Of a configuration, only the state directory and the engine are looked at.
