@@ -72,6 +72,10 @@ docs: $(VENV)/documented  ## the documentation's site to .cache/site/html; a lin
 	@mv .cache/site/pages/docs/zensical.toml .cache/site
 	@cd .cache/site && $(CURDIR)/$(VENV)/bin/zensical build --strict
 
+.PHONY: references
+references: test-setup  ## the pages that the program itself can write: settings, commands, metrics, schema
+	@PYTHONPATH=. $(PYTHON) docs/generate
+
 .PHONY: wheel
 wheel: setup  ## a wheel of this machine's kind in dist/
 	@rm -rf dist

@@ -32,7 +32,8 @@ Name = Annotated[str, AfterValidator(check_name)]
 class RetrySettings(Settings):
     """How a destination that fails is tried again: after `first`, then twice as long each time up to `longest`, each shortened by chance.
 
-    longest:  also the most that a destination may ask for (Retry-After), and the pause of one that denies or is at fault.
+    first:    the pause after a first failure.
+    longest:  the longest pause; also the most that a destination may ask for (Retry-After), and the pause of one that denies or is at fault.
     timeout:  how long one attempt may take.
     """
 

@@ -42,7 +42,11 @@ class Compression(StrEnum):
 
 
 class SaslSettings(Settings):
-    """`[forwarders.sasl]`: who we are. Never PLAIN without TLS to another machine."""
+    """`[forwarders.sasl]`: who we are. Never PLAIN without TLS to another machine.
+
+    mechanism:           how the brokers are shown it.
+    username, password:  what they know us by.
+    """
 
     mechanism: SaslMechanism
     username: Annotated[str, StringConstraints(min_length=1)]

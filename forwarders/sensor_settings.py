@@ -44,6 +44,7 @@ SensorAddress = Annotated[tuple[SensorTransport, SocketAddress], BeforeValidator
 class SensorSettings(CommonSettings):
     """A standalone sensor that takes events as SIEM syslog.
 
+    layout:   how events are written, of those that a sensor listens for (docs/protocol/siem.md).
     address:  transport, host and port.
     """
 

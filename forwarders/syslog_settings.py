@@ -83,15 +83,15 @@ Receiver = Annotated[tuple[SyslogTransport, SocketAddress], BeforeValidator(lamb
 class SyslogSettings(CommonSettings):
     """A syslog receiver.
 
-    address:            transport, host and port.
-    payload:            how records are spelled.
-    framing:            how messages stand on a connection.
-    facility, app_name: what the header says.
-    enterprise:         number of whoever defines the structured data (IANA's private enterprise numbers); there is none unless given.
-    max_message:        octets of one message; a longer one is parked, never cut.
-    resend:             octets that were acknowledged and are remembered, to be sent again when the connection breaks.
-    tls:                whose certificate is believed, and ours.
-    server_name:        what the certificate has to say, where that isn't the address' host.
+    address:             transport, host and port.
+    payload:             how records are spelled.
+    framing:             how messages stand on a connection.
+    facility, app_name:  what the header says.
+    enterprise:          number of whoever defines the structured data (IANA's private enterprise numbers); there is none unless given.
+    max_message:         octets of one message; a longer one is parked, never cut.
+    resend:              octets that were acknowledged and are remembered, to be sent again when the connection breaks.
+    tls:                 whose certificate is believed, and ours.
+    server_name:         what the certificate has to say, where that isn't the address' host.
     """
 
     kind: Literal["syslog"]

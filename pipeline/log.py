@@ -46,7 +46,11 @@ class LogFormat(StrEnum):
 
 
 class LogSettings(Settings):
-    """[log]: how the gateway's own log is written to stderr."""
+    """[log]: how the gateway's own log is written to stderr.
+
+    format:  `console` for people, `json` for programs, `auto` for whichever reads it: a terminal, or anything else.
+    level:   lines below it aren't written.
+    """
 
     format: LogFormat = LogFormat.AUTO
     level: Level = "info"

@@ -162,6 +162,7 @@ class SubscriptionSettings(Settings):
     max_items:                 events of a batch; as many as fit by default.
     max_envelope:              octets of a message that clients may send, as UTF-16 and uncompressed.
     connection_retries:        attempts of a client that can't deliver, `connection_retry_interval` apart; then it waits for its next refresh.
+    connection_retry_interval: from one of these attempts to the next.
     format:                    `raw`, or `rendered-text`: two to three times larger, for nothing that a mapping reads.
     locale:                    language of rendered text and of numbers in it; "" leaves it to the client.
     compression:               whether clients compress (SLDC), which makes a third of it.

@@ -42,6 +42,7 @@ class DuplicateSettings(Settings):
 class SpoolSettings(Settings):
     """`[spool]`.
 
+    kind:          how it is kept; `sqlite` is the embedded one.
     max_bytes:     compressed octets of rows at which intake stops, until a destination has taken some. One group commit may go over it.
     duplicates:    how long and how many records are known again.
     keep_removed:  how long a destination that left the configuration keeps its place.

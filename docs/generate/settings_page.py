@@ -1,0 +1,190 @@
+"""docs/reference/settings.md: every key of the configuration, its kind, its default and its bounds, as the settings' models have them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from gateway.config import Config
+from listeners.syslog.settings import Zone
+from listeners.wef.settings import Url
+from pipeline.settings import Address, Duration, FilePath, Network, Secret, Size
+
+NAMED: Final = {"size": Size, "duration": Duration, "address": Address, "network": Network, "path": FilePath, "secret": Secret}
+MARKS: Final = {id(get_args(kind)[1]): name for name, kind in NAMED.items()}
+PLAIN: Final = {Url: "URL", str: "text", int: "number", float: "number", bool: "true or false"}
+SIZES: Final = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("MB", 10**6), ("B", 1))
+DURATIONS: Final = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 0.001))
+BOUNDS: Final = ((Ge, "ge", "at least {}"), (Gt, "gt", "more than {}"), (Le, "le", "at most {}"), (Lt, "lt", "less than {}"))
+LENGTHS: Final = ((MinLen, "min_length", "at least {} of them"), (MaxLen, "max_length", "at most {} of them"))
+SAID: Final = re.compile(r"(\w+(?:, \w+)*):\s+(\S.*)")
+TELLING: Final = ("kind", "layout", "profile", "auth")
+"""Keys that say which of several tables it is."""
+
+HEAD: Final = """\
+# Settings
+
+Every key, as the program has it. [Configuration](../configuration.md) explains them, and how values of each kind are written.
+
+A key may also be set by a flag or by the environment: `state_dir` of `[gateway]` is `--set gateway.state_dir=...` and `TIDEGATE_GATEWAY__STATE_DIR`.
+Those of `[[...]]` tables are written in the file alone.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the file.
+
+    heading:  as it is written in the file, and what tells it from others of this name.
+    shared:   keys that a table before has shown for all of its name.
+    """
+
+    heading: str
+    model: type[BaseModel]
+    shared: frozenset[str]
+
+
+def write_page() -> str:
+    """The whole page; a table that is there for several kinds of its neighbour is written once."""
+    parts = dict.fromkeys([HEAD])
+    for table in _tables("", Config, several=False, told=""):
+        rows = list(_rows(table))
+        if rows:
+            parts[f"## {table.heading}\n\n| key | kind | default | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"] = None
+    return "\n".join(parts)
+
+
+def _tables(path: str, model: type[BaseModel], *, several: bool, told: str, shared: frozenset[str] = frozenset()) -> Iterator[Table]:
+    """This table, and those below it, in the order of their keys."""
+    name = f"[[{path}]]" if several else f"[{path}]"
+    yield Table(f"{name}{told}" if path else "Before the first table", model, shared)
+    for key, hint in get_type_hints(model, include_extras=True).items():
+        found = list(_models(hint, in_list=False)) if key in model.model_fields else []
+        below = f"{path}.{key}".lstrip(".")
+        if len(found) < 2:  # noqa: PLR2004 - one table, or none
+            for inner, in_list in found:
+                yield from _tables(below, inner, several=in_list, told="")
+            continue
+        base = next(owner for owner in found[0][0].__mro__ if issubclass(owner, BaseModel) and all(issubclass(inner, owner) for inner, _ in found))
+        yield from _tables(below, base, several=found[0][1], told=", all of them")
+        for inner, in_list in found:
+            yield from _tables(below, inner, several=in_list, told=f", {_told(inner)}", shared=frozenset(base.model_fields))
+
+
+def _models(hint: Any, *, in_list: bool) -> Iterator[tuple[type[BaseModel], bool]]:  # noqa: ANN401 - an annotation is anything
+    """(model, whether there may be several) of a field's annotation."""
+    if get_origin(hint) is Annotated:
+        yield from _models(get_args(hint)[0], in_list=in_list)
+    elif get_origin(hint) in (Union, UnionType, tuple):
+        for part in get_args(hint):
+            yield from _models(part, in_list=in_list or get_origin(hint) is tuple)
+    elif inspect.isclass(hint) and issubclass(hint, BaseModel):
+        yield hint, in_list
+
+
+def _told(model: type[BaseModel]) -> str:
+    """The keys that make it this table: `kind = "http"`, `profile = "sentinel"`."""
+    words = {key: get_args(field.annotation) for key in TELLING if (field := model.model_fields.get(key)) is not None}
+    return ", ".join(f"{key} = {' or '.join(map(repr, values))}" for key, values in words.items() if values).replace("'", '"')
+
+
+def _rows(table: Table) -> Iterator[str]:
+    texts = _texts(table.model)
+    hints = get_type_hints(table.model, include_extras=True)
+    for key, field in table.model.model_fields.items():
+        told = key in TELLING and get_origin(field.annotation) is Literal and field.is_required()
+        if told or key in table.shared or any(True for _ in _models(hints[key], in_list=False)):
+            continue
+        kind = _kind(hints[key])
+        if not texts.get(key):
+            raise ValueError(f"the docstring of {table.model.__name__} says nothing of {key}")
+        text = ". ".join(part for part in (texts.get(key, "").rstrip("."), _bounds(field, kind)) if part)
+        yield f"| `{key}` | {kind} | {_default(field, kind)} | {_cell(text)} |"
+
+
+def _texts(model: type[BaseModel]) -> dict[str, str]:
+    """What the docstrings of a model and of those it is made of say of its keys."""
+    texts: dict[str, str] = {}
+    for owner in reversed(model.__mro__):
+        keys: list[str] = []
+        for line in (inspect.cleandoc(owner.__doc__) if owner.__doc__ else "").splitlines():
+            if found := SAID.fullmatch(line):
+                keys = found[1].split(", ")
+                texts.update(dict.fromkeys(keys, found[2]))
+            elif line.startswith("    ") and line.strip():
+                texts.update({key: f"{texts[key]} {line.strip()}" for key in keys})
+            else:
+                keys = []
+    return texts
+
+
+def _kind(hint: Any) -> str:  # noqa: ANN401, PLR0911 - an annotation is anything; a table of tests, one line each
+    """In words of configuration.md."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Zone:
+        return "offset"
+    if origin is Annotated:
+        named = next((MARKS[id(mark)] for mark in arguments[1:] if id(mark) in MARKS), None)
+        return named or _kind(arguments[0])
+    if origin is Literal:
+        return " ".join(f'`"{value}"`' for value in arguments)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_kind(part) for part in arguments if part is not NoneType))
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return f"{_kind(arguments[0])} `://` address"
+    if origin is dict:
+        return "table of texts"
+    if origin in (tuple, frozenset):
+        return f"list of {_kind(arguments[0])}"
+    if inspect.isclass(hint) and issubclass(hint, Enum):
+        return " ".join(f'`"{member.value}"`' for member in hint)
+    return PLAIN.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _bounds(field: FieldInfo, kind: str) -> str:
+    said = [text.format(_value(getattr(mark, name), kind)) for mark in field.metadata for known, name, text in BOUNDS if isinstance(mark, known)]
+    if kind.startswith("list"):
+        said += [text.format(getattr(mark, name)) for mark in field.metadata for known, name, text in LENGTHS if isinstance(mark, known)]
+    text = ", ".join(said)
+    return text[:1].upper() + text[1:]
+
+
+def _default(field: FieldInfo, kind: str) -> str:
+    if field.is_required():
+        return "**needed**"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return "" if value is None else f"`{_value(value, kind)}`"
+
+
+def _value(value: object, kind: str) -> str:
+    """As it is written in the file."""
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | frozenset | list):
+        return f"[{', '.join(_value(part, kind) for part in value)}]"
+    if kind == "size" and isinstance(value, int):
+        return f'"{_quantity(value, SIZES)}"'
+    if kind == "duration" and isinstance(value, int | float):
+        return f'"{_quantity(value, DURATIONS)}"'
+    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, int) else f'"{value}"'
+
+
+def _quantity(value: float, units: tuple[tuple[str, float], ...]) -> str:
+    """With the largest unit that leaves a whole number."""
+    name, factor = next(((name, factor) for name, factor in units if value and not value % factor), units[-2] if units is DURATIONS else units[-1])
+    return f"{value / factor:.15g} {name}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
