@@ -121,7 +121,10 @@ def size_sensor(traffic: Traffic, capacity: Capacity, profile: Profile, free: Fr
         return SensorSize(traffic, None, Verdict.NO, tuple(notes))
     unsure = busy > capacity.maybe.packets or busy > capacity.maybe.peak_factor * traffic.mean
     if unsure:
-        notes.append(f"busy is {busy:,.0f} packets/s and the mean {traffic.mean:,.0f}: see what ran then, and whether it has to")
+        why = f"more than {capacity.maybe.packets:,.0f}" if busy > capacity.maybe.packets else f"far above the mean of {traffic.mean:,.0f}"
+        notes.append(f"{busy:,.0f} packets/s are {why}: see what ran then, and whether it has to")
+    if free.cores is None or free.memory_gb is None:
+        notes.append("--cores and --memory say what the domain controller has free")
     return SensorSize(traffic, needs, _judge(needs, free, unsure=unsure), tuple(notes))
 
 

@@ -116,11 +116,9 @@ def parse_table(octets: bytes, name: str) -> Table:
         return Table(name, lines, begin + 1, first[4:5] or "\t", logged=False)
     if PERFORMANCE_LOG in first:
         return Table(name, lines, begin, _find_separator(lines[begin : begin + 1]) or ",", logged=True)
-    rows = [line for line in lines[begin : begin + LOOKED_AT] if line.strip(BLANK)]
-    whole = rows[:-1] if len(rows) > 1 and begin + LOOKED_AT >= len(lines) else rows  # the last line of a file may have been cut off
-    separator = _find_separator(whole)
+    separator = _find_separator([line for line in lines[begin : begin + LOOKED_AT] if line.strip(BLANK)])
     if separator is None:
-        raise TableError(name, begin + 1, "there is one column: neither comma, semicolon nor tab is on every line")
+        raise TableError(name, begin + 1, "there is one column: no comma, semicolon or tab")
     return Table(name, lines, begin, separator, logged=False)
 
 
@@ -138,9 +136,7 @@ def _decode(octets: bytes, name: str) -> str:
 
 
 def _find_separator(lines: Sequence[str]) -> str | None:
-    """The one that is on every line outside quotes, as often on each; else one that is on every line at all."""
+    """Of those on the first line outside quotes, the one that is as often on the most others."""
     bare = ["".join(line[:MAX_LINE].split('"')[::2]) for line in lines]
-    counts = {separator: [line.count(separator) for line in bare] for separator in SEPARATORS}
-    everywhere = [separator for separator, found in counts.items() if all(found)]
-    alike = [separator for separator in everywhere if len(set(counts[separator])) == 1]
-    return next(iter(alike or everywhere), None)
+    alike = {separator: sum(line.count(separator) == bare[0].count(separator) for line in bare) for separator in SEPARATORS if separator in bare[0]}
+    return max(alike, key=alike.__getitem__, default=None)
