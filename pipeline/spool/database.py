@@ -7,8 +7,9 @@ transactions), and a SQLite that has it is refused all the same.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -94,6 +95,8 @@ def open_writer(path: Path, vfs: str | None = None) -> apsw.Connection:
     """
     check_sqlite(apsw.sqlite_lib_version())
     _check_header(path)
+    with suppress(OSError):  # SQLite says why; its own files beside this one get the same mode
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with translated(f"spool {path}"):
         connection = apsw.Connection(str(path), vfs=vfs)
         try:

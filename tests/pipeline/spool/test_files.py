@@ -47,3 +47,18 @@ def test_a_disk_that_was_full_before_the_start_is_called_full(tmp_path: Path) ->
         disk.free(os.getpid())
     assert refused.value.why == "the disk is full"
     open_files(tmp_path, SpoolSettings(), None).close()
+
+
+def test_nobody_else_may_read_any_of_it(tmp_path: Path) -> None:
+    """Not in a directory that was there before, either."""
+    tmp_path.chmod(0o755)
+    mask = os.umask(0o022)
+    try:
+        for _ in range(2):
+            opened = open_files(tmp_path, SpoolSettings(), None)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+            opened.close()
+            assert set(modes.values()) == {0o600}
+            assert {"spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm"} <= modes.keys()
+    finally:
+        os.umask(mask)
