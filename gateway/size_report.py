@@ -86,7 +86,7 @@ def _sensors(plan: SensorPlan, machine: Machine) -> Iterator[str]:
 
 def _sensor(size: SensorSize) -> Iterator[str]:
     traffic = size.traffic
-    needs = f"needs {size.needs.cores:g} cores, {size.needs.memory_gb:g} GB" if size.needs else "can't be sized"
+    needs = f"needs {_machine(size.needs)}" if size.needs else "can't be sized"
     yield f"  {traffic.machine}: {size.verdict}; {needs}"
     times = f"busiest from {_time(traffic.begun)}, mean {traffic.mean:,.0f}, peak {traffic.peak:,.0f}" if traffic.samples > 1 else "as given"
     yield f"    {traffic.busy:,.0f} busy packets/s ({times})"
@@ -94,8 +94,12 @@ def _sensor(size: SensorSize) -> Iterator[str]:
         yield f"    {note}"
 
 
+def _machine(needs: Step) -> str:
+    return f"{needs.cores:g} {'core' if needs.cores == 1 else 'cores'}, {needs.memory_gb:g} GB"
+
+
 def _standalone(size: StandaloneSize) -> str:
-    needs = f"a machine of {size.needs.cores:g} cores, {size.needs.memory_gb:g} GB" if size.needs else "more than one can take; take several"
+    needs = f"a machine of {_machine(size.needs)}" if size.needs else "more than one can take; take several"
     return f"  one standalone sensor for all, {size.packets:,.0f} busy packets/s at most: {needs}"
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from pipeline.errors import ConfigError
 
 MAX_FILE: Final = 64 << 20
-MAX_LINES: Final = 2_000_000
+MAX_LINES: Final = 1_000_000
 MAX_LINE: Final = 64 << 10
 MAX_COLUMNS: Final = 512
 MAX_CELLS: Final = 4_000_000
