@@ -74,6 +74,29 @@ class Cursor:
     def name(self) -> str:
         return self.stored.name
 
+    def let_go(self) -> int:
+        """Nothing is in anybody's hands any more: what was, and was passed meanwhile, is lost; how many records those are."""
+        lost, self.undecided, self.claimed = self.undecided, 0, self.stored.cursor
+        if lost:
+            self.stored = replace(self.stored, lost=self.stored.lost + lost)
+            self.dirty = True
+        return lost
+
+    def drop_to(self, number: int, lost: int, in_hand: int, claimed: int) -> int:
+        """Take over what drop-oldest did, once it is durable; how many records are known to be lost by it.
+
+        Args:
+            number: of the first record that was left.
+            lost: records that nobody had in hand.
+            in_hand: those that somebody had.
+            claimed: number behind the records in somebody's hands as far as the transaction knew.
+        """
+        if self.stored.cursor < claimed:  # else all of them were decided meanwhile
+            self.undecided += in_hand
+        let_go = self.let_go() if self.claimed < claimed else 0
+        self.stored = replace(self.stored, cursor=max(self.stored.cursor, number), lost=self.stored.lost + lost)
+        return lost + let_go
+
     def lag_seconds(self, head: int, now_ms: int) -> float:
         """Age of the oldest record it hasn't taken, where `head` is the number that the next record gets."""
         if self.oldest_at_ms is None or self.stored.cursor >= head:

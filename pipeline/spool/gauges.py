@@ -1,6 +1,9 @@
-"""What the metrics say of a transaction, once it is durable."""
+"""What the metrics say of a transaction, once it is durable, and of consumers."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
 
 from pipeline.metrics import Metrics
 from pipeline.spool.ledger import Head, Outcome
@@ -16,3 +19,17 @@ def show_outcome(metrics: Metrics, before: Head, outcome: Outcome) -> None:
     metrics.duplicate_keys_evicted.inc(outcome.evicted)
     metrics.rejects_dropped.inc(outcome.dropped)
     metrics.sessions_evicted.inc(outcome.sessions.evicted)
+
+
+def show_consumer(metrics: Metrics, name: str, lag_seconds: Callable[[], float]) -> None:
+    """Show a consumer's gauges and counters from the start."""
+    metrics.lag_bytes.labels(name)
+    metrics.lag_seconds.labels(name).set_function(lag_seconds)
+    metrics.lost.labels(name)
+
+
+def hide_consumer(metrics: Metrics, name: str) -> None:
+    """Show the gauges of a consumer no more."""
+    for gauge in (metrics.lag_seconds, metrics.lag_bytes):
+        with suppress(KeyError):
+            gauge.remove(name)

@@ -6,7 +6,7 @@ thread and brings back what it decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -18,21 +18,20 @@ import trio
 from pipeline.clock import wall_clock_ms
 from pipeline.errors import DeliveryError, SpoolError
 from pipeline.metrics import Metrics
-from pipeline.model import Origin, Reject
 from pipeline.spool.cursors import Cursor, renew_cursors, restore_cursors, unknown_destination
 from pipeline.spool.database import FILE_NAME, translated
 from pipeline.spool.files import OpenFiles, open_files
-from pipeline.spool.gauges import show_outcome
+from pipeline.spool.gauges import hide_consumer, show_consumer, show_outcome
 from pipeline.spool.ledger import Outcome, Standing, Work
 from pipeline.spool.letter_box import LetterBox
 from pipeline.spool.letters import Requeue, Requeued, read_requeued
+from pipeline.spool.memory import SpoolMemory
 from pipeline.spool.originals import read_originals
 from pipeline.spool.reader import SpoolReader
 from pipeline.spool.recent import RecentRows
 from pipeline.spool.row import Row
 from pipeline.spool.salvage import mark_damaged
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
-from pipeline.spool.sources import SourceStatus, read_bookmarks, read_rejects, read_sources
 from pipeline.spool.spool import Blockade, Committed, Position, Signal, SpoolDamagedError, SpoolStatus, Submission
 from pipeline.spool.status import read_status
 from pipeline.spool.stored_row import Damaged
@@ -66,7 +65,7 @@ def open_spool(
     return SqliteSpool(open_files(state_dir, settings, vfs), settings, consumers, metrics, clock_ms)
 
 
-class SqliteSpool:
+class SqliteSpool(SpoolMemory):
     """The spool of one state directory; made by `open_spool`.
 
     work:      see Spool.
@@ -82,6 +81,7 @@ class SqliteSpool:
         metrics: Metrics,
         clock_ms: Callable[[], int],
     ) -> None:
+        super().__init__(SpoolReader(files.reader, files.state_dir))
         self._files, self._ledger, self._path = files, files.ledger, files.state_dir / FILE_NAME
         self._settings, self._metrics, self._clock_ms, self.salvaged = settings, metrics, clock_ms, files.salvaged
         ledger = files.ledger
@@ -102,7 +102,6 @@ class SqliteSpool:
         self._grown = trio.Event()
         self._blockade: Blockade | None = None
         self._writing: Final = trio.Lock()
-        self._reader: Final = SpoolReader(files.reader, files.state_dir)
         self._passing: Final = {name: trio.lowlevel.ParkingLot() for name in self._cursors}
         self._threads: Final = trio.CapacityLimiter(1)
         self.work: Final = Signal()
@@ -113,9 +112,7 @@ class SqliteSpool:
     def _show(self, cursors: Iterable[Cursor]) -> None:
         """Show gauges and counters of consumers from the start."""
         for cursor in cursors:
-            self._metrics.lag_bytes.labels(cursor.name)
-            self._metrics.lag_seconds.labels(cursor.name).set_function(partial(self._lag_seconds, cursor))
-            self._metrics.lost.labels(cursor.name)
+            show_consumer(self._metrics, cursor.name, partial(self._lag_seconds, cursor))
             self._letters.show(cursor.name)
 
     @property
@@ -184,12 +181,8 @@ class SqliteSpool:
         for line, in_hand in outcome.moved:
             cursor = self._cursors[line.name]
             standing = next(standing for standing in work.standings if standing.stored.name == line.name)
-            before = standing.stored
-            self._metrics.lost.labels(line.name).inc(line.lost - before.lost)
-            newer = (cursor.stored, cursor.undecided) != (before, standing.undecided)
-            if cursor.stored.cursor < standing.claimed:  # else all of them were decided meanwhile
-                cursor.undecided += in_hand
-            cursor.stored = replace(cursor.stored, cursor=max(cursor.stored.cursor, line.cursor), lost=cursor.stored.lost + line.lost - before.lost)
+            newer = (cursor.stored, cursor.undecided) != (standing.stored, standing.undecided)
+            self._metrics.lost.labels(line.name).inc(cursor.drop_to(line.cursor, line.lost - standing.stored.lost, in_hand, standing.claimed))
             cursor.dirty = newer
             self._passing[line.name].unpark_all()
         for name, lag in outcome.lags.items():
@@ -229,7 +222,8 @@ class SqliteSpool:
             yield
         finally:
             cursor.served = False
-            cursor.claimed = cursor.stored.cursor  # nothing is in anybody's hands any more
+            self._metrics.lost.labels(consumer).inc(cursor.let_go())
+            self.work.set()
 
     async def read(self, consumer: str, behind: int | None = None) -> Row | None:
         cursor = self._cursors[consumer]
@@ -350,10 +344,7 @@ class SqliteSpool:
         await self.commit(())
 
     async def renew(self, consumers: Sequence[Consumer]) -> None:
-        """Take over another configuration's consumers: who left it keeps its place, and who is new gets one, as at a start. `flush` makes it durable.
-
-        Args:
-            consumers: every forwarder from now on.
+        """Take over another configuration's consumers: who left it keeps its place, who is new gets one, as at a start. `flush` makes it durable.
 
         Raises:
             SpoolError: the spool can't be read, or hasn't yet given up the place of one that was forgotten; nothing has changed then.
@@ -366,7 +357,7 @@ class SqliteSpool:
             head = self._head.number
             fresh = renew_cursors(self._cursors, consumers, oldest=head if oldest is None else oldest, head=head, now_ms=self._clock_ms())
             self._cursors.update(fresh)
-            self._passing.update({name: trio.lowlevel.ParkingLot() for name in fresh if name not in self._passing})
+            self._passing.update({name: trio.lowlevel.ParkingLot() for name in fresh.keys() - self._passing.keys()})
             self._show(fresh.values())
             self.work.set()
 
@@ -390,9 +381,7 @@ class SqliteSpool:
         del self._cursors[name]
         self._letters.forget(name)
         self._forgotten.add(name)
-        for gauge in (self._metrics.lag_seconds, self._metrics.lag_bytes):
-            with suppress(KeyError):
-                gauge.remove(name)
+        hide_consumer(self._metrics, name)
 
     def _lag_seconds(self, cursor: Cursor) -> float:
         return cursor.lag_seconds(self._head.number, self._clock_ms())
@@ -401,30 +390,6 @@ class SqliteSpool:
         settings = self._settings
         question = partial(read_status, path=self._path, now_ms=self._clock_ms(), max_bytes=settings.max_bytes, keep_removed_s=settings.keep_removed)
         return await self._reader.ask(partial(question, blockade=self._blockade))
-
-    async def bookmarks(self, client: str, subscriptions: Sequence[str]) -> Mapping[str, bytes]:
-        """The fragments kept for a client, by subscription.
-
-        Raises:
-            SpoolError: they can't be read.
-        """
-        return await self._reader.ask(partial(read_bookmarks, client=client, subscriptions=subscriptions))
-
-    async def sources(self) -> list[SourceStatus]:
-        """Every client of every subscription.
-
-        Raises:
-            SpoolError: they can't be read.
-        """
-        return await self._reader.ask(lambda connection: list(read_sources(connection)))
-
-    async def rejects(self, limit: int) -> list[tuple[Origin, Reject]]:
-        """The newest stored rejects, oldest of them first.
-
-        Raises:
-            SpoolError: they can't be read.
-        """
-        return await self._reader.ask(partial(read_rejects, limit=limit))
 
     async def close(self) -> None:
         try:

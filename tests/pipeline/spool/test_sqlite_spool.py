@@ -22,6 +22,7 @@ from pipeline.index import Entry
 from pipeline.metrics import Metrics
 from pipeline.spool import database
 from pipeline.spool.database import check_sqlite
+from pipeline.spool.ledger import Outcome, Work
 from pipeline.spool.recent import RecentRows
 from pipeline.spool.schema import SCHEMA_VERSION
 from pipeline.spool.settings import Consumer, DuplicateSettings, OnFull, SpoolSettings, Start
@@ -569,4 +570,101 @@ async def test_what_drop_oldest_gave_up_has_not_been_taken(tmp_path: Path) -> No
         await trio.testing.wait_all_tasks_blocked()
         await spool.commit(submissions(batch_of([2])))
     assert taken == [False]
+    await spool.close()
+
+
+# another configuration
+
+
+@pytest.mark.parametrize(("start", "expected"), [(Start.BEGINNING, [2, 3, 4]), (Start.END, [4])])
+async def test_a_consumer_that_comes_while_it_runs_begins_as_at_a_start(tmp_path: Path, start: Start, expected: list[int]) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE])
+    await spool.commit(submissions(batch_of([0, 1]), batch_of([2, 3], weak=True)))
+    row = await spool.read("archive")
+    assert row is not None
+    spool.advance("archive", 2, b"")
+    await spool.flush()
+    await spool.renew([ARCHIVE, Consumer("sensor", start)])
+    await spool.commit(submissions(batch_of([4])))
+    assert [name for name in await take(spool, "sensor") if name > 1] == expected
+    assert [consumer.name for consumer in (await spool.status()).consumers] == ["archive", "sensor"]
+    await spool.close()
+    again = spool_in(tmp_path, [ARCHIVE, SENSOR])
+    assert await take(again, "sensor") == [], "its place is durable"
+    await again.close()
+
+
+async def test_a_consumer_that_goes_while_it_runs_keeps_its_place_and_its_room(tmp_path: Path) -> None:
+    blocking = Consumer("sensor", Start.BEGINNING, 100)
+    spool = spool_in(tmp_path, [ARCHIVE, blocking])
+    await spool.commit(submissions(batch_of(range(5))))
+    assert blocker(spool) == "sensor"
+    await spool.renew([ARCHIVE])
+    await spool.flush()
+    assert blocker(spool) is None, "who left has no quota"
+    (left,) = (consumer for consumer in (await spool.status()).consumers if consumer.name == "sensor")
+    assert (left.configured, left.expires_s, left.lag_records) == (False, 7 * 86400, 5)
+    await take(spool, "archive")
+    await spool.renew([ARCHIVE, SENSOR])
+    assert await take(spool, "sensor") == list(range(5))
+    assert all(consumer.configured for consumer in (await spool.status()).consumers)
+    await spool.close()
+
+
+async def test_a_place_is_not_given_up_while_it_is_served(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE, SENSOR], settings=SpoolSettings(keep_removed=-1.0))
+    with spool.serving("sensor"):
+        await spool.renew([ARCHIVE])
+        await spool.flush()
+        with pytest.raises(SpoolError, match="still being served"):
+            await spool.forget("sensor")
+        spool.advance("sensor", 0, b"")
+    await spool.flush()
+    assert [consumer.name for consumer in (await spool.status()).consumers] == ["archive"]
+    await spool.close()
+
+
+async def test_a_name_comes_back_once_its_former_place_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = spool_in(tmp_path, [ARCHIVE, SENSOR])
+    await spool.commit(submissions(batch_of([1])))
+    await spool.renew([ARCHIVE])
+
+    def refuse(_work: object) -> None:
+        raise apsw.FullError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool._ledger, "transact", refuse)
+        with pytest.raises(SpoolError):
+            await spool.forget("sensor")
+        with pytest.raises(SpoolError, match="isn't given up yet"):
+            await spool.renew([ARCHIVE, SENSOR])
+    await spool.flush()
+    await spool.renew([ARCHIVE, Consumer("sensor", Start.END)])
+    assert await take(spool, "sensor") == []
+    await spool.close()
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+async def test_what_was_let_go_of_and_dropped_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """... whether its reader went before the transaction that dropped it, or while that ran."""
+    metrics = Metrics()
+    spool = spool_in(tmp_path, [Consumer("sensor", Start.BEGINNING, 1000, OnFull.DROP_OLDEST)], metrics=metrics)
+    with spool.serving("sensor"):
+        await spool.commit(submissions(batch_of([100, 101])))
+        assert await spool.read("sensor") is not None
+        if when == "while":
+            transact = spool._transact
+
+            async def leave(work: Work) -> Outcome:
+                outcome = await transact(work)
+                spool._cursors["sensor"].let_go()
+                return outcome
+
+            monkeypatch.setattr(spool, "_transact", leave)
+        for name in range(40):
+            await spool.commit(submissions(batch_of([name])))
+    left = await take(spool, "sensor")
+    lost = (await spool.status()).consumers[0].lost
+    assert metrics.value("tidegate_lost_total", destination="sensor") == lost > 2
+    assert lost + len(left) == 42
     await spool.close()
