@@ -130,11 +130,10 @@ class Parcel:
         del self._refused[refused.row.numbers[0]]
 
     def retry(self) -> None:
-        """Send what was refused once more, all of it at once, as if it had never been sent."""
-        numbers = sorted(self._refused)
-        if numbers:
-            places = {number: place for place, number in enumerate(self.row.numbers)}
-            self._queue.appendleft(self.row.pick([places[number] for number in numbers]))
+        """Send what was refused once more, with all that waits and in order, as if it had never been sent."""
+        if self._refused:
+            numbers = {*self._refused, *(number for piece in self._queue for number in piece.numbers)}
+            self._queue = deque([self.row.pick([place for place, number in enumerate(self.row.numbers) if number in numbers])])
             self._refused.clear()
 
     def drop(self, is_dropped: Callable[[Row], bool]) -> bool:

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.batches import batch_of
 
@@ -73,6 +73,8 @@ answers = st.one_of(
 
 
 @given(st.integers(1, 12), st.lists(answers, max_size=12))
+@example(2, [(frozenset({1}), frozenset({0}))])
+@example(5, [(frozenset({1, 2, 4}), frozenset({0, 3}))])
 def test_every_record_is_in_one_place(count: int, script: list[object]) -> None:
     parcel, done = Parcel(row_of(count)), list[int]()
     for step in script:
@@ -93,6 +95,7 @@ def test_every_record_is_in_one_place(count: int, script: list[object]) -> None:
     assert len(set(done)) == len(done)
     parcel.retry()
     assert not parcel.refused
+    assert parcel.open_from == min(set(range(100, 100 + count)).difference(done), default=None), "nor does it after a retry"
     rest = worked(parcel, set())
     assert sorted(done + rest) == list(range(100, 100 + count))
     assert rest == sorted(rest)
