@@ -1,7 +1,7 @@
 """What the Rust in kernel/binding exports; `make lint` compares this file with the built module."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import TypeAlias, final
 
 __all__ = [
     "Burst",
@@ -11,6 +11,8 @@ __all__ = [
     "Normalizer",
     "Receiver",
     "Retransmissions",
+    "SessionPlan",
+    "SessionTable",
     "compress",
     "decode_utf_16",
     "decompress",
@@ -139,6 +141,9 @@ class KeySet:
     def known(self, keys: bytes, /) -> bytes:
         """1 for each key that is in the set, else 0; `keys` are 16 octets each."""
 
+    def add_new(self, keys: bytes, /) -> bool:
+        """Add keys of which none is in the set, nor there twice; False, and none added, where one is."""
+
     def add(self, keys: bytes, /) -> None: ...
     def discard(self, keys: bytes, /) -> None: ...
 
@@ -180,6 +185,46 @@ class Retransmissions:
         """16 octets for each request, whose source is that of its way."""
 
     def __len__(self) -> int: ...
+
+_Session: TypeAlias = tuple[int, str, str, str, str, str, str, int, int, int | None, int]
+
+@final
+class SessionTable:
+    """Twin of pipeline.state.table: how many sessions, the silence after which one has ended, for how long one that has is known. Sessions are its Session."""
+
+    def __new__(cls, most: int, idle_ms: int, keep_ms: int, /) -> SessionTable: ...
+    def __len__(self) -> int: ...
+    @property
+    def open(self) -> int: ...
+    def sessions(self) -> list[_Session]:
+        """All of them, the closed ones first, each kind in its order."""
+
+    def of_account(self, folded: bytes, at_ms: int, /) -> list[_Session]:
+        """As the twin does, for any domain."""
+
+    def of_address(self, address: str, at_ms: int, /) -> list[_Session]: ...
+    def newest(self, nas: str, session_id: str, /) -> _Session | None: ...
+    def plan(self, changes: bytes, now_ms: int, /) -> SessionPlan:
+        """What words, packed as pipeline.state.changes says, change."""
+
+    def take(self, plan: SessionPlan, /) -> None: ...
+    def put(self, session: _Session, /) -> None: ...
+
+@final
+class SessionPlan:
+    """What a commit changes in the table: twin of pipeline.state.table.SessionPlan.
+
+    saved: the fields of each session that is new or changed, and its checksum (pipeline.state.stored_sessions), None where that is left to Python.
+    """
+
+    @property
+    def saved(self) -> list[tuple[int, str, str, str, str, str, str, int, int, int | None, int, int | None]]: ...
+    @property
+    def silent(self) -> list[int]: ...
+    @property
+    def gone(self) -> list[int]: ...
+    @property
+    def evicted(self) -> int: ...
 
 @final
 class Receiver:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pipeline.state.session import Session
-from pipeline.state.sessions import Sessions, fold_account
+from pipeline.state.session import Session, fold_account
+from pipeline.state.sessions import Sessions
 
 BY_ACCOUNT: Final = "vpn-by-account"
 BY_IP: Final = "vpn-by-ip"

@@ -12,6 +12,7 @@ Records for one consumer alone come to no row: they are letters to it (`pipeline
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ from hashlib import blake2b
 from itertools import chain, repeat
 from typing import Final
 
+from kernel import KeySet
 from pipeline.index import Index, Run, join_runs
-from pipeline.model import Batch, SessionChange
+from pipeline.model import Batch
 from pipeline.spool.duplicates import KEY_OCTETS, split_keys
 from pipeline.spool.letters import DeadLetter
+from pipeline.state.changes import pack
 
 ROW_OCTETS: Final = 1 << 20
 BROUGHT: Final = "replayed"
@@ -48,14 +51,14 @@ class Composition:
     rows:        in order.
     duplicates:  per batch, how many of its records were kept before, in this group or an earlier one.
     keys:        to remember, 16 octets each.
-    changes:     what the records that are kept say of sessions, in order.
+    changes:     what the records that are kept say of sessions, in order, packed (`pipeline.state.changes`).
     letters:     records for one consumer alone.
     """
 
     rows: tuple[ComposedRow, ...]
     duplicates: tuple[int, ...]
     keys: bytes
-    changes: tuple[SessionChange, ...] = ()
+    changes: bytes = b""
     letters: tuple[DeadLetter, ...] = ()
 
 
@@ -65,12 +68,13 @@ class _Composer:
     parts: list[bytes] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     originals: list[Sequence[bytes]] = field(default_factory=list)
-    changes: list[SessionChange] = field(default_factory=list)
+    changes: list[bytes] = field(default_factory=list)
     octets: int = 0
 
     def add(self, batch: Batch, start: int, stop: int) -> None:
         """Take records `start` to `stop` of a batch, in as many rows as they need."""
-        self.changes += filter(None, batch.sessions[start:stop])
+        if batch.sessions:
+            self.changes.append(pack(batch.sessions, start, stop))
         if stop - start == len(batch.index) and self.octets + len(batch.records) <= ROW_OCTETS:
             self._append(batch, batch.records, Run(batch.index, start, stop))
             return
@@ -88,15 +92,19 @@ class _Composer:
     def _append(self, batch: Batch, records: bytes, run: Run) -> None:
         self.parts.append(records)
         self.runs.append(run)
-        self.originals.append(batch.originals[run.start : run.stop] or (b"",) * (run.stop - run.start))
+        self.originals.append(batch.originals[run.start : run.stop])
         self.octets += len(records)
 
     def close(self) -> None:
         if self.octets:
-            originals = tuple(chain.from_iterable(self.originals))
             records = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-            self.rows.append(ComposedRow(records, join_runs(self.runs), originals if any(originals) else ()))
+            self.rows.append(ComposedRow(records, join_runs(self.runs), self._joined_originals()))
         self.parts, self.runs, self.originals, self.octets = [], [], [], 0
+
+    def _joined_originals(self) -> tuple[bytes, ...]:
+        if not any(map(any, self.originals)):
+            return ()
+        return tuple(chain.from_iterable(part or repeat(b"", run.stop - run.start) for part, run in zip(self.originals, self.runs, strict=True)))
 
 
 def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = ()) -> Composition:
@@ -107,24 +115,24 @@ def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = ()) ->
         known: which keys were kept before this group.
         only: per batch, the one consumer that gets it, empty for all; none if empty.
     """
-    composer, duplicates, keys, letters = _Composer(), [], dict[bytes, None](), list[DeadLetter]()
+    composer, duplicates, keys, letters = _Composer(), [], _Keys(known), list[DeadLetter]()
     for batch, consumer in zip(batches, only or repeat(""), strict=False):
         weak, uids, aliases = batch.index.weak, batch.index.uids, batch.aliases
         if consumer:
-            again = frozenset(_duplicates(weak, _own(uids, consumer), _own(aliases, consumer), known, keys))
+            again = frozenset(_duplicates(weak, _own(uids, consumer), _own(aliases, consumer), keys))
             letters += (_letter(batch, place, consumer) for place in range(len(weak)) if place not in again)
             duplicates.append(len(again))
             continue
         left_out = 0
         start = 0
-        for place in _duplicates(weak, uids, aliases, known, keys):
+        for place in _duplicates(weak, uids, aliases, keys):
             composer.add(batch, start, place)
             start = place + 1
             left_out += 1
         composer.add(batch, start, len(batch.index))
         duplicates.append(left_out)
     composer.close()
-    return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys), tuple(composer.changes), tuple(letters))
+    return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys.added), b"".join(composer.changes), tuple(letters))
 
 
 def _own(keys: bytes, consumer: str) -> bytes:
@@ -138,29 +146,50 @@ def _letter(batch: Batch, place: int, consumer: str) -> DeadLetter:
     return DeadLetter(consumer, 0, entry.uid, BROUGHT, "", batch.records[entry.start : entry.end], batch.index.part(place, place + 1).columns)
 
 
-def _duplicates(weak: bytes, uids: bytes, aliases: bytes, known: Known, keys: dict[bytes, None]) -> Iterator[int]:
+class _Keys:
+    """The keys of a group, beside those that were kept before it.
+
+    before:  which keys those are.
+    own:     the group's.
+    added:   what is to be remembered.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self.before: Final = known
+        self.own: Final = KeySet(secrets.token_bytes(KEY_OCTETS))  # peers choose keys
+        self.added: Final[list[bytes]] = []
+
+    def add_new(self, keys: bytes) -> bool:
+        """Add keys of which none was kept before, or is here, or twice among them; False, and none added, where one is."""
+        if any(self.before(keys)) or not self.own.add_new(keys):
+            return False
+        self.added.append(keys)
+        return True
+
+    def has(self, key: bytes) -> bool:
+        """Whether the group has a key."""
+        return any(self.own.known(key))
+
+    def add(self, key: bytes) -> None:
+        """Add a key that isn't here, and wasn't kept before."""
+        self.own.add(key)
+        self.added.append(key)
+
+
+def _duplicates(weak: bytes, uids: bytes, aliases: bytes, keys: _Keys) -> Iterator[int]:
     """Places of the records to leave out, ascending; what is to be remembered of the others goes into `keys`."""
     if not aliases and all(weak):
         return
-    if not any(weak) and _are_new(uids + aliases, known, keys):
+    if not any(weak) and keys.add_new(uids + aliases):
         return
-    known_uids, known_aliases = known(uids), known(aliases)
+    known_uids, known_aliases = keys.before(uids), keys.before(aliases)
     own_aliases = split_keys(aliases) or [b""] * len(weak)
     for place, (uid, alias) in enumerate(zip(split_keys(uids), own_aliases, strict=True)):
-        again = not weak[place] and (known_uids[place] or uid in keys)
-        resent = alias and (known_aliases[place] or alias in keys)
+        again = not weak[place] and (known_uids[place] or keys.has(uid))
+        resent = alias and (known_aliases[place] or keys.has(alias))
         if again or resent:
             yield place
         elif not weak[place]:
-            keys[uid] = None
+            keys.add(uid)
         if alias and not resent:
-            keys[alias] = None
-
-
-def _are_new(keys: bytes, known: Known, group: dict[bytes, None]) -> bool:
-    """Whether no key was kept before, in this group or an earlier one, and none is there twice; the group has them then."""
-    new = dict.fromkeys(split_keys(keys))
-    if len(new) < len(keys) // KEY_OCTETS or any(known(keys)) or not group.keys().isdisjoint(new):
-        return False
-    group.update(new)
-    return True
+            keys.add(alias)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
+from kernel import SessionPlan
 from pipeline.index import Entry
 from pipeline.spool.composition import ComposedRow, compose
 from pipeline.spool.cursors import SAVE_CURSOR, SELECT_CURSORS, StoredCursor, parse_cursor
@@ -26,7 +27,7 @@ from pipeline.spool.settings import Consumer, OnFull, SpoolSettings
 from pipeline.spool.sources import SourceTables
 from pipeline.spool.spool import Blockade, Committed, Submission
 from pipeline.spool.stored_row import INSERT, Damaged, encode_row, read_row
-from pipeline.state.sessions import SessionPlan, Sessions
+from pipeline.state.sessions import Sessions
 from pipeline.state.stored_sessions import read_sessions, save_sessions
 
 CHECKPOINT_PAGES: Final = 2048
@@ -36,6 +37,7 @@ SELECT_HEAD: Final = "SELECT number, octets, rows, quarantined, checksum FROM he
 SAVE_HEAD: Final = "UPDATE head SET (number, octets, rows, quarantined, checksum) = (?, ?, ?, ?, ?)"
 STANDS_IN: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1"
 STANDS_BEFORE: Final = "SELECT before, kept_at_ms, number + records FROM rows WHERE number > ? ORDER BY number LIMIT 1"
+PASSED: Final = "SELECT number FROM rows WHERE number < ? LIMIT 1"
 PRUNE: Final = "DELETE FROM rows WHERE number IN (SELECT number FROM rows WHERE number < ? ORDER BY number LIMIT ?)"
 PRUNE_ORIGINALS: Final = "DELETE FROM originals WHERE number < coalesce((SELECT min(number) FROM rows), ?)"
 
@@ -344,6 +346,8 @@ class Ledger:
         """Delete rows that everybody has passed, all before the one that holds record `tail`, and no more than PRUNE_ROWS; how many."""
         if tail < head.number:
             tail = self._connection.execute("SELECT number FROM rows WHERE number <= ? ORDER BY number DESC LIMIT 1", (tail,)).get or 0
+        if self._connection.execute(PASSED, (tail,)).get is None:
+            return 0
         self._connection.execute(PRUNE, (tail, PRUNE_ROWS))
         pruned = self._connection.changes()
         if pruned:

@@ -97,6 +97,11 @@ def parse_changes(octets: bytes) -> Iterator[SessionChange | None]:
         yield SessionChange(EVENTS[event - 1], nas, session_id, user, domain, address, client, at_ms, started)
 
 
+def pack(words: Words, start: int, stop: int) -> bytes:
+    """Words `start` to `stop`, packed."""
+    return words.octets if isinstance(words, PackedChanges) and stop - start == len(words) else encode_changes(words[start:stop])
+
+
 def encode_changes(words: Iterable[SessionChange | None]) -> bytes:
     """The inverse of `parse_changes`."""
     return b"".join(b"\0" if word is None else _encode(word) for word in words)

@@ -97,6 +97,11 @@ class Session(NamedTuple):
         return self._replace(ended_at_ms=restarts[place]) if place < len(restarts) else self
 
 
+def fold_account(name: str) -> bytes:
+    """A user's or domain's name without case, ASCII alone."""
+    return name.encode("utf-8", "surrogatepass").lower()
+
+
 def timed(change: SessionChange, now_ms: int) -> SessionChange:
     """A word by our clock, if its server's can't be right."""
     if now_ms - BEHIND_MS <= change.at_ms <= now_ms + AHEAD_MS:

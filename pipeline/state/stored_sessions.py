@@ -8,8 +8,8 @@ from typing import Final
 
 import apsw
 
+from kernel import SessionPlan
 from pipeline.state.session import Session
-from pipeline.state.sessions import SessionPlan
 
 SESSION_COLUMNS: Final = "id, nas, session_id, user, domain, address, client, begun_at_ms, last_at_ms, ended_at_ms, heard_at_ms, checksum"
 SELECT_SESSIONS: Final = f"SELECT {SESSION_COLUMNS} FROM sessions ORDER BY heard_at_ms, id"  # noqa: S608 - no value in it
@@ -48,13 +48,16 @@ def read_sessions(connection: apsw.Connection) -> Iterator[Session]:
     return map(parse_session, connection.execute(SELECT_SESSIONS))
 
 
+def _completed(line: Sequence[object]) -> Sequence[object]:
+    """A line of a plan, with the checksum that the kernel left to us."""
+    return line if line[-1] is not None else (*line[:-1], _checksum(line[:-1]))
+
+
 def save_sessions(connection: apsw.Connection, plan: SessionPlan) -> None:
     """Write what a plan changes, within a transaction.
 
     Raises:
         apsw.Error: nothing, or not all, was written.
     """
-    if plan.gone:
-        connection.executemany(FORGET_SESSION, ((number,) for number in plan.gone))
-    if plan.saved:
-        connection.executemany(SAVE_SESSION, map(encode_session, plan.saved.values()))
+    connection.executemany(FORGET_SESSION, ((number,) for number in plan.gone))
+    connection.executemany(SAVE_SESSION, map(_completed, plan.saved))

@@ -30,6 +30,17 @@ def test_it_is_a_set(steps: list[tuple[bool, list[bytes]]], seed: bytes) -> None
         assert native.known(b"".join(asked)) == bytes(key in model for key in asked)
 
 
+@given(KEYS, KEYS)
+def test_new_keys_are_added_all_or_none(before: list[bytes], keys: list[bytes]) -> None:
+    native = KeySet(SEED)
+    native.add(b"".join(before))
+    new = len({*before, *keys}) == len({*before}) + len(keys)
+    assert native.add_new(b"".join(keys)) is new
+    kept = {*before, *keys} if new else {*before}
+    assert len(native) == len(kept)
+    assert native.known(b"".join([*before, *keys])) == bytes(key in kept for key in [*before, *keys])
+
+
 def keys_of(numbers: range) -> bytes:
     return b"".join(hashlib.sha256(number.to_bytes(8)).digest()[:16] for number in numbers)
 
@@ -56,6 +67,6 @@ def test_a_key_takes_up_to_24_octets() -> None:
 def test_another_length_is_refused(octets: int) -> None:
     with pytest.raises(ValueError, match="16"):
         KeySet(bytes(octets))
-    for call in (KeySet(SEED).add, KeySet(SEED).discard, KeySet(SEED).known):
+    for call in (KeySet(SEED).add, KeySet(SEED).add_new, KeySet(SEED).discard, KeySet(SEED).known):
         with pytest.raises(ValueError, match="16"):
             call(bytes(octets))

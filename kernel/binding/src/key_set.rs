@@ -38,6 +38,12 @@ impl KeySet {
         Ok(PyBytes::new(py, &known))
     }
 
+    /// Add keys of which none is in the set, nor there twice; False, and none added, where one is.
+    #[pyo3(signature = (keys, /))]
+    fn add_new(&mut self, keys: &[u8]) -> PyResult<bool> {
+        Ok(self.core.add_new(&split(keys)?.collect::<Vec<_>>()))
+    }
+
     /// Add keys.
     #[pyo3(signature = (keys, /))]
     fn add(&mut self, keys: &[u8]) -> PyResult<()> {

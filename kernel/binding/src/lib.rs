@@ -4,6 +4,7 @@ mod datagrams;
 mod key_set;
 mod normalizer;
 mod radius;
+mod sessions;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -31,6 +32,8 @@ mod _native {
     use super::normalizer::{NativeAccounting, NativeBatch, Normalizer};
     #[pymodule_export]
     use super::radius::{Retransmissions, encode_responses, parse_changes, verify_requests};
+    #[pymodule_export]
+    use super::sessions::{SessionPlan, SessionTable};
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;

@@ -1,5 +1,6 @@
 //! zstd frames (RFC 8878) for rows of the spool: one frame, its size declared, its content checksummed.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use zstd::bulk::{Compressor, Decompressor};
@@ -45,9 +46,24 @@ pub fn compress(data: &[u8], level: i32) -> Result<Vec<u8>, Error> {
     if !zstd::compression_level_range().contains(&level) {
         return Err(Error::Level(level));
     }
+    CONTEXT.with_borrow_mut(|kept| {
+        let (_, compressor) = match kept {
+            Some(kept) if kept.0 == level => kept,
+            _ => kept.insert((level, context(level)?)),
+        };
+        compressor.compress(data).map_err(refused)
+    })
+}
+
+thread_local! {
+    /// A thread's last level and its context: making one takes as long as compressing tens of records.
+    static CONTEXT: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
+}
+
+fn context(level: i32) -> Result<Compressor<'static>, Error> {
     let mut compressor = Compressor::new(level).map_err(refused)?;
     compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(refused)?;
-    compressor.compress(data).map_err(refused)
+    Ok(compressor)
 }
 
 /// Decompress one frame of at most `max_size` octets of content, verifying its checksum where it has one.

@@ -62,6 +62,18 @@ impl KeySet {
         self.tables.get(table_of(hash)).is_some_and(|table| table.find(key, hash).is_ok())
     }
 
+    /// Add keys of which none is in the set, nor there twice; adds none of them where one is.
+    pub fn add_new(&mut self, keys: &[Key]) -> bool {
+        for (place, &key) in keys.iter().enumerate() {
+            if self.contains(key) {
+                keys.iter().take(place).for_each(|&key| self.discard(key));
+                return false;
+            }
+            self.add(key);
+        }
+        true
+    }
+
     /// Add a key.
     pub fn add(&mut self, key: Key) {
         if key == EMPTY {

@@ -24,6 +24,7 @@ pub mod plan;
 pub mod profile;
 pub mod radius;
 pub mod record_ids;
+pub mod sessions;
 pub mod sldc;
 pub mod soap_encoding;
 pub mod source;

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipeline.model import SessionChange, SessionEvent
+from pipeline.state.changes import encode_changes
 from pipeline.state.session import Session
 from pipeline.state.sessions import Sessions
 from pipeline.state.settings import SessionSettings
+from pipeline.state.table import SessionTable
 
 NAS, OTHER_NAS = "192.0.2.9", "192.0.2.10"
 HOUR_MS = 3_600_000
@@ -40,7 +42,7 @@ def table(**settings: float) -> Sessions:
 
 def hear(sessions: Sessions, *words: SessionChange, now_ms: int = 0) -> int:
     """One commit's words; how many sessions were evicted."""
-    plan = sessions.plan(words, now_ms)
+    plan = sessions.plan(encode_changes(words), now_ms)
     sessions.take(plan)
     return plan.evicted
 
@@ -220,8 +222,7 @@ def test_what_was_heard_of_last_stays_longest() -> None:
 
 def test_many_restarts_of_many_sessions_take_no_time() -> None:
     """What a server may send in one commit is done with in one look at each of its sessions."""
-    sessions = table()
-    hear(sessions, *(start(10**6 + number, str(number)) for number in range(2000)))
+    sessions = SessionTable(SessionSettings())
     looks = 0
 
     class Counted(Session):
@@ -230,10 +231,11 @@ def test_many_restarts_of_many_sessions_take_no_time() -> None:
             looks += 1
             return super().ended_by(restarts)  # type: ignore[arg-type]  # as it is called
 
+    sessions.take(sessions.plan([start(10**6 + number, str(number)) for number in range(2000)], 0))
     for number, session in list(sessions._open.items()):
         sessions._open[number] = Counted(*session)
-    hear(sessions, *(restart(at) for at in range(2000)))
+    sessions.take(sessions.plan([restart(at) for at in range(2000)], 0))
     assert looks == 0, "none had begun before"
-    hear(sessions, *(restart(10**7 + at) for at in range(2000)))
+    sessions.take(sessions.plan([restart(10**7 + at) for at in range(2000)], 0))
     assert looks == 2000
     assert not any(each.is_open for each in sessions)
