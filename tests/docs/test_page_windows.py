@@ -16,7 +16,7 @@ MORE_VERBS = frozenset(["Select", "Set", "Start", "Stop", "Test", "Where"])
 """Of "Approved Verbs for PowerShell Commands"; cmdlets that filter and loop have verbs of their own."""
 
 PROGRAMS = frozenset(["auditpol", "certlm.msc", "certutil", "gpresult", "gpupdate", "klist", "ktpass", "net", "netsh", "nxlog", "reg", "sc.exe", "setspn"])
-MORE_PROGRAMS = frozenset(["w32tm", "wecutil", "wevtutil", "winrm"])
+MORE_PROGRAMS = frozenset(["relog", "typeperf", "w32tm", "wecutil", "wevtutil", "winrm"])
 CMDLET = re.compile(r"([A-Z][A-Za-z]+)-[A-Z][A-Za-z]+", re.ASCII)
 ASSIGNMENT = re.compile(r"\$[A-Za-z]+(?:\.[A-Za-z]+)* \+?= ", re.ASCII)
 STRING = re.compile(r'"(?:[^"`]|`.)*"|\'[^\']*\'')
