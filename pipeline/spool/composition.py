@@ -7,6 +7,9 @@ a peer sends the same message again. Both keys of a record that is kept are reme
   Accounting-On without a time of its own has one from its arrival);
 - known by its alias: its uid isn't remembered. A uid that came of a retransmission may be that of another event, which must not be lost.
 
+Where only authenticated senders are believed to have shown a record before (`Witness.AUTHENTICATED`), theirs have keys of their own: a record of one is
+known by those alone, a record of anybody else by either. So nobody masks an authenticated record by sending its like first.
+
 Records for one consumer alone come to no row: they are letters to it (`pipeline.spool.letters`), and known again by keys of its own.
 """
 
@@ -25,11 +28,15 @@ from pipeline.index import Index, Run, join_runs
 from pipeline.model import Batch
 from pipeline.spool.duplicates import KEY_OCTETS, split_keys
 from pipeline.spool.letters import DeadLetter
+from pipeline.spool.settings import Witness
 from pipeline.state.changes import pack
 
 ROW_OCTETS: Final = 1 << 20
 BROUGHT: Final = "replayed"
 """Reason of a letter that no destination has refused."""
+
+AUTHENTICATED: Final = blake2b(b"authenticated", digest_size=KEY_OCTETS).digest()
+"""What turns a uid into the key of an authenticated sender's record, by exclusive or; uids are hashes, so that none becomes another's."""
 
 Known = Callable[[bytes], bytes]
 """Which of some keys were kept before: from 16 octets a key to 1 or 0 for each."""
@@ -107,13 +114,14 @@ class _Composer:
         return tuple(chain.from_iterable(part or repeat(b"", run.stop - run.start) for part, run in zip(self.originals, self.runs, strict=True)))
 
 
-def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = ()) -> Composition:
+def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = (), witness: Witness = Witness.ANYBODY) -> Composition:
     """Join batches into rows.
 
     Args:
         batches: in order of commit.
         known: which keys were kept before this group.
         only: per batch, the one consumer that gets it, empty for all; none if empty.
+        witness: whose records an authenticated sender's can be the duplicate of.
     """
     composer, duplicates, keys, letters = _Composer(), [], _Keys(known), list[DeadLetter]()
     for batch, consumer in zip(batches, only or repeat(""), strict=False):
@@ -125,7 +133,10 @@ def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = ()) ->
             continue
         left_out = 0
         start = 0
-        for place in _duplicates(weak, uids, aliases, keys):
+        others = b""
+        if witness is Witness.AUTHENTICATED:
+            uids, others = (uids, _authenticated(uids)) if batch.origin.identity is None else (_authenticated(uids), b"")
+        for place in _duplicates(weak, uids, aliases, keys, others):
             composer.add(batch, start, place)
             start = place + 1
             left_out += 1
@@ -133,6 +144,12 @@ def compose(batches: Sequence[Batch], known: Known, only: Sequence[str] = ()) ->
         duplicates.append(left_out)
     composer.close()
     return Composition(tuple(composer.rows), tuple(duplicates), b"".join(keys.added), b"".join(composer.changes), tuple(letters))
+
+
+def _authenticated(uids: bytes) -> bytes:
+    """The keys of records with these uids whose senders were authenticated."""
+    mask = AUTHENTICATED * (len(uids) // KEY_OCTETS)
+    return (int.from_bytes(uids) ^ int.from_bytes(mask)).to_bytes(len(uids))
 
 
 def _own(keys: bytes, consumer: str) -> bytes:
@@ -170,22 +187,27 @@ class _Keys:
         """Whether the group has a key."""
         return any(self.own.known(key))
 
+    def has_any(self, keys: bytes) -> bool:
+        """Whether one of these was kept before, or is here."""
+        return bool(keys) and (any(self.before(keys)) or any(self.own.known(keys)))
+
     def add(self, key: bytes) -> None:
         """Add a key that isn't here, and wasn't kept before."""
         self.own.add(key)
         self.added.append(key)
 
 
-def _duplicates(weak: bytes, uids: bytes, aliases: bytes, keys: _Keys) -> Iterator[int]:
-    """Places of the records to leave out, ascending; what is to be remembered of the others goes into `keys`."""
+def _duplicates(weak: bytes, uids: bytes, aliases: bytes, keys: _Keys, others: bytes = b"") -> Iterator[int]:
+    """Places of the records to leave out, ascending; what is to be remembered of the rest goes into `keys`. `others`: further keys each may be known by."""
     if not aliases and all(weak):
         return
-    if not any(weak) and keys.add_new(uids + aliases):
+    if not any(weak) and not keys.has_any(others) and keys.add_new(uids + aliases):
         return
     known_uids, known_aliases = keys.before(uids), keys.before(aliases)
     own_aliases = split_keys(aliases) or [b""] * len(weak)
     for place, (uid, alias) in enumerate(zip(split_keys(uids), own_aliases, strict=True)):
-        again = not weak[place] and (known_uids[place] or keys.has(uid))
+        other = others[place * KEY_OCTETS : (place + 1) * KEY_OCTETS]
+        again = not weak[place] and (known_uids[place] or keys.has(uid) or keys.has_any(other))
         resent = alias and (known_aliases[place] or keys.has(alias))
         if again or resent:
             yield place

@@ -218,7 +218,12 @@ class Ledger:
         """
         connection = self._connection
         self._checkpoint_if_due()
-        composition = compose([submission.batch for submission in work.group], self._known.known, [submission.only for submission in work.group])
+        composition = compose(
+            [submission.batch for submission in work.group],
+            self._known.known,
+            [submission.only for submission in work.group],
+            self._settings.duplicates.witness,
+        )
         sessions = self.sessions.plan(composition.changes, work.now_ms)
         chunk = Chunk(self._known.next_number(self.head.number), work.now_ms, composition.keys)
         connection.execute("BEGIN IMMEDIATE")

@@ -28,15 +28,25 @@ class OnFull(StrEnum):
     DROP_OLDEST = "drop-oldest"
 
 
+class Witness(StrEnum):
+    """Whose records can show that an authenticated sender's was kept before."""
+
+    ANYBODY = "anybody"
+    AUTHENTICATED = "authenticated"
+
+
 class DuplicateSettings(Settings):
     """The table of records already kept.
 
-    keep:  how long a key is remembered.
-    max:   how many are; the oldest leave first, counted. One key takes 36 to 40 octets of memory and 16 on disk.
+    keep:     how long a key is remembered.
+    max:      how many are; the oldest leave first, counted. One key takes 36 to 40 octets of memory and 16 on disk.
+    witness:  whose records an authenticated sender's can be the duplicate of: `anybody`'s, or only those of `authenticated` senders, so that nobody
+              masks an event by forging its like. One that came first without a proof of its sender and then with one is then kept twice, with one uid.
     """
 
     keep: Duration = DAY
     max: int = 2_000_000
+    witness: Witness = Witness.ANYBODY
 
 
 class SpoolSettings(Settings):
