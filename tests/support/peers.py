@@ -47,6 +47,13 @@ def loggen() -> Peer:
     return Peer((_program("usr/bin/loggen"),), unpacked_environment() | {"SYSLOGNG_PREFIX": str(ROOT / "usr")})
 
 
+def syslog_ng() -> Peer:
+    """syslog-ng with its module folder; add --syntax-only -f CONFIGURATION, and -R, -c and -p for files of its own."""
+    modules = next(ROOT.glob("usr/lib/syslog-ng/*"))
+    environment = unpacked_environment() | {"SYSLOGNG_PREFIX": str(ROOT / "usr")}
+    return Peer((_program("usr/sbin/syslog-ng"), "--no-caps", f"--module-path={modules}"), environment)
+
+
 def logger() -> Peer:
     """util-linux's logger: --server HOST --port PORT, --udp or --tcp, --rfc5424, --octet-count."""
     return Peer((_installed("logger"),), dict(os.environ))
