@@ -1,7 +1,8 @@
 """What a connection is read through: a TCP socket, bare or under TLS, that says when there is something and gives it without waiting.
 
-Waiting and taking are apart so that a connection holds no buffer while it waits, and takes a large one only in its turn. trio.SSLStream
-would copy every octet through a memory BIO, in pieces of one TLS record each; OpenSSL reads the socket itself here.
+Waiting and taking are apart so that a connection holds no buffer while it waits. All connections of a listener are read into one room, which
+stays in the processor's cache: memory that is new for each read costs more than what is read. trio.SSLStream would copy every octet through
+a memory BIO, in pieces of one TLS record each; OpenSSL reads the socket itself here.
 Under TLS it is written through as well.
 """
 
@@ -21,8 +22,10 @@ class Channel(Protocol):
     async def readable(self) -> None:
         """Return when `take` may have something."""
 
-    def take(self, most: int) -> bytes | None:
-        """Up to `most` octets (a little more under TLS), b"" at the end of the stream, None when there is nothing just now.
+    def take(self, most: int) -> memoryview | None:
+        """Up to `most` octets, none at the end of the stream, None when there is nothing just now.
+
+        They stand in the room that the channel was given, until a channel of the same room is taken from.
 
         Raises:
             OSError: the connection broke; ssl.SSLError among them.
@@ -36,17 +39,18 @@ class Channel(Protocol):
 
 
 class TcpChannel:
-    """A bare socket."""
+    """A bare socket, read into `room`."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, room: memoryview) -> None:
         self._sock: Final = sock
+        self._room: Final = room
 
     async def readable(self) -> None:
         await trio.lowlevel.wait_readable(self._sock)
 
-    def take(self, most: int) -> bytes | None:
+    def take(self, most: int) -> memoryview | None:
         try:
-            return self._sock.recv(most)
+            return self._room[: self._sock.recv_into(self._room, most)]
         except BlockingIOError:
             return None
 
@@ -58,14 +62,15 @@ class TcpChannel:
 
 
 class TlsChannel:
-    """A socket under TLS, its handshake done."""
+    """A socket under TLS, its handshake done, read into `room`."""
 
-    def __init__(self, sock: ssl.SSLSocket) -> None:
+    def __init__(self, sock: ssl.SSLSocket, room: memoryview) -> None:
         self._sock: Final = sock
+        self._room: Final = room
         self._wants_write = False
         self._failure: OSError | None = None
         self._ended = False
-        self._room: Final = trio.Lock()
+        self._writers: Final = trio.Lock()
         self._turn: Final = trio.Lock()
 
     async def readable(self) -> None:
@@ -76,32 +81,31 @@ class TlsChannel:
         else:
             await trio.lowlevel.wait_readable(self._sock)
 
-    def take(self, most: int) -> bytes | None:
-        records, octets = list[bytes](), 0
+    def take(self, most: int) -> memoryview | None:
+        octets = 0
         while octets < most and not self._ended:
             try:
-                record = self._record()
+                record = self._record(self._room[octets:most])
             except OSError as error:
                 self._failure = error
                 break
             if record is None:
                 break
             self._ended = not record
-            records.append(record)
-            octets += len(record)
+            octets += record
         if octets:  # what was read before the end, or before the failure, comes first
-            return b"".join(records)
+            return self._room[:octets]
         if self._failure is not None:
             raise self._failure
-        return b"" if self._ended else None
+        return self._room[:0] if self._ended else None
 
-    def _record(self) -> bytes | None:
-        """The text of one TLS record, b"" at the end of the stream (with or without close_notify), None when there is none just now."""
+    def _record(self, room: memoryview) -> int | None:
+        """Octets of a TLS record's text that are in `room` now, 0 at the end of the stream (with or without close_notify), None when there is none just now."""
         if self._failure is not None:
             raise self._failure
         self._wants_write = False
         try:
-            return self._sock.recv(16 << 10)  # a record's most (RFC 8446 section 5.1)
+            return self._sock.recv_into(room)
         except ssl.SSLWantReadError:
             return None
         except ssl.SSLWantWriteError:
@@ -123,7 +127,7 @@ class TlsChannel:
                     await self._writable()
 
     async def _writable(self) -> None:
-        async with self._room:  # of one socket, one task at a time
+        async with self._writers:  # of one socket, one task at a time
             await trio.lowlevel.wait_writable(self._sock)
 
     def waiting(self) -> int:

@@ -56,6 +56,7 @@ class Hall:
     handshake:  seconds one may take.
     idle:       seconds of silence that end a connection.
     turns:      how many may hold what they have read.
+    room:       what connections are read into; of READ_OCTETS.
     """
 
     door: Door
@@ -65,6 +66,7 @@ class Hall:
     handshake: float
     idle: float
     turns: trio.CapacityLimiter
+    room: memoryview
 
 
 async def serve_connection(hall: Hall, arrival: Arrival) -> None:
@@ -75,7 +77,7 @@ async def serve_connection(hall: Hall, arrival: Arrival) -> None:
     except PeerError as error:
         door.refuse(arrival.transport, peer, error.reason)
         return
-    channel = TlsChannel(secured)
+    channel = TlsChannel(secured, hall.room)
     try:
         client = hall.clients.named(names_of(secured))
         if client is None:
@@ -141,10 +143,10 @@ class Conversation:
             await self._room.acquire()
             async with self._arrival.guest.turn, self._hall.turns:
                 data = self._channel.take(READ_OCTETS)
-                ended = await self._receive(data, answering) if data else None
+                ended = await self._receive(bytes(data), answering) if data else None
             if not data:
                 self._room.release()
-            if data == b"" or ended:
+            if ended or (data is not None and not data):
                 return ended
 
     async def _read_out(self, answering: trio.Nursery) -> None:
@@ -152,8 +154,9 @@ class Conversation:
         left = self._channel.waiting()
         while left > 0 and (data := self._channel.take(READ_OCTETS)):
             left -= len(data)
+            octets = bytes(data)
             await self._room.acquire()
-            if await self._receive(data, answering):
+            if await self._receive(octets, answering):
                 return
 
     async def _receive(self, data: bytes, answering: trio.Nursery) -> str | None:

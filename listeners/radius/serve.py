@@ -22,7 +22,7 @@ from listeners.drain import Drain
 from listeners.passed import NOTHING_PASSED, Passed
 from listeners.radius.clients import Clients
 from listeners.radius.datagrams import serve_datagrams
-from listeners.radius.radsec import TURNS, Hall, serve_connection
+from listeners.radius.radsec import READ_OCTETS, TURNS, Hall, serve_connection
 from listeners.radius.reception import Intake, Normalize, Proof, Reception, committed
 from listeners.radius.reply_socket import ReplySocket
 from listeners.radius.settings import RadiusSettings, RadsecTls
@@ -131,7 +131,7 @@ async def serve_radius(
 def _hall(tls: RadsecTls, clients: Clients, reception: Reception, drain: Drain, log: Log) -> Hall:
     """What connections over TLS need."""
     door = Door(NAME, Admission(AllowList(EVERYBODY), tls.connections, tls.connections_per_peer), drain, reception.metrics, reception.peer_log)
-    return Hall(door, clients, Certificates(tls, log), reception, tls.handshake, tls.idle, trio.CapacityLimiter(TURNS))
+    return Hall(door, clients, Certificates(tls, log), reception, tls.handshake, tls.idle, trio.CapacityLimiter(TURNS), memoryview(bytearray(READ_OCTETS)))
 
 
 def _prepare(clients: Clients, reception: Reception, hall: Hall | None, terms: Terms) -> Apply:

@@ -114,7 +114,7 @@ class Connection:
                     await trio.sleep(GATHER_S)
                 async with self._guest.turn, self._shared.turns:
                     data = self._channel.take(self._size)
-                    if data == b"":
+                    if data is not None and not data:
                         return None
                     gathers = data is not None and BUSY_READ <= len(data) < self._size
                     cut = await self._receive(data) if data else None
@@ -140,7 +140,7 @@ class Connection:
             if (await self._receive(data)).broken is not None:
                 return
 
-    async def _receive(self, data: bytes) -> Cut:
+    async def _receive(self, data: memoryview) -> Cut:
         self._count(len(data))
         if len(data) >= self._size:
             self._size = min(self._size * 4, LARGEST_READ)

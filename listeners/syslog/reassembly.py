@@ -83,15 +83,17 @@ class Reassembly:
         """Whether a message is held that the next line may continue: `flush` hands it on when its time is up."""
         return self._held is not None
 
-    def receive(self, data: bytes) -> Cut:
-        """What `data` completes. Work is linear in the octets of a connection, however small the pieces: a rest that can't be complete is not looked at."""
-        if not self._rest:
-            buffer = data
-        elif len(data) > len(self._rest):  # copied once, where what comes is most of it
+    def receive(self, data: bytes | memoryview) -> Cut:
+        """What `data`, which is copied, completes.
+
+        Work is linear in the octets of a connection, however small the pieces: a rest that can't be complete is not looked at.
+        """
+        before = len(self._rest)
+        if len(data) > before:
             buffer = b"".join((self._rest, data))
         else:
             self._rest += data
-            if not self._may_complete(data):
+            if not self._may_complete(before):
                 return NOTHING
             buffer = bytes(self._rest)
         scan = self._scan(buffer, self._position, self._max_message)
@@ -107,14 +109,14 @@ class Reassembly:
             return Cut(buffer, scan.spans, rejected, tuple(rejects), scan.broken)
         return self._joined(buffer, scan, rejected, rejects)
 
-    def _may_complete(self, data: bytes) -> bool:
-        """Whether the rest, which `data` was just added to, may hold a whole message or be too long to become one."""
+    def _may_complete(self, before: int) -> bool:
+        """Whether the rest, which was `before` octets long until now, may hold a whole message or be too long to become one."""
         match self._position.framing:
             case Framing.OCTET_COUNTING:
                 start = finish(bytes(self._rest[:HEAD]), self._position).start
                 return start == 0 or len(self._rest) >= start + int(self._rest[: start - 1])
             case Framing.NON_TRANSPARENT:
-                return b"\n" in data or b"\x00" in data or len(self._rest) > self._max_message
+                return self._rest.find(b"\n", before) >= 0 or self._rest.find(b"\x00", before) >= 0 or len(self._rest) > self._max_message
             case Framing.UNDECIDED:
                 return True
 

@@ -24,7 +24,7 @@ from listeners.passed import NOTHING_PASSED, Passed
 from listeners.ready import Ready
 from listeners.renewal import Apply, Renewal
 from listeners.syslog.accept import Hall, Tls, serve_connection
-from listeners.syslog.connection import TURNS, Shared
+from listeners.syslog.connection import LARGEST_READ, TURNS, Shared
 from listeners.syslog.datagrams import Hearing, serve_datagrams
 from listeners.syslog.handover import Handover, Intake
 from listeners.syslog.holdings import Holdings
@@ -92,7 +92,7 @@ async def serve_syslog(
         multiline=settings.multiline,
     )
     door = Door(NAME, Admission(allow_list, settings.connections, settings.connections_per_peer), drain, metrics, peer_log)
-    hall = Hall(door, shared, lambda: Reassembly(scan, settings.max_message))
+    hall = Hall(door, shared, memoryview(bytearray(LARGEST_READ)), lambda: Reassembly(scan, settings.max_message))
     tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
     if renewal is not None:
         renewal.offer(partial(_prepare, door.admission, tls))
