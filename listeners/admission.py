@@ -36,6 +36,24 @@ class AllowList:
         return any(address.version == network.version and address in network for network in self._networks)
 
 
+class Promptly:
+    """A lock that is taken without a visit to the event loop where it is free: for whoever visits it between two turns anyway."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, lock: trio.Lock | trio.CapacityLimiter) -> None:
+        self._lock: Final = lock
+
+    async def __aenter__(self) -> None:
+        try:
+            self._lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Guest:
     """One address that holds connections.
 

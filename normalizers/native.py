@@ -30,7 +30,7 @@ from pipeline.model import Batch, Frames, Reject
 from pipeline.state.changes import PackedChanges
 from wire.layouts.layout import Reading
 
-NATIVE_TURN: Final = 512 << 10
+NATIVE_TURN: Final = 1 << 20
 SELDOM: Final = 1 / 64
 REMEMBERED: Final = 8
 

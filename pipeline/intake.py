@@ -54,14 +54,16 @@ class _Share:
     octets:  of all that isn't settled yet, the group being committed included.
     room:    set when some of it was.
     door:    those who wait for room, first come first served.
-    labels:  names its counters have used; a peer can't make it more than MAX_LABELS of each.
+    totals:  its counters of what was received, normalized, duplicate, control.
+    named:   its counters by name; a peer can't make it more than MAX_LABELS of each.
     """
 
+    totals: tuple[Counter, Counter, Counter, Counter]
     queue: deque[_Waiting] = field(default_factory=deque)
     octets: int = 0
     room: Signal = field(default_factory=Signal)
     door: trio.Lock = field(default_factory=trio.Lock)
-    labels: dict[Counter, set[str]] = field(default_factory=dict)
+    named: dict[Counter, dict[str, Counter]] = field(default_factory=dict)
 
 
 class Intake:
@@ -98,7 +100,7 @@ class Intake:
         Raises:
             SpoolError: the intake has closed; nothing was counted.
         """
-        share = self._shares.setdefault(batch.origin.listener, _Share())
+        share = self._shares.get(batch.origin.listener) or self._open_share(batch.origin.listener)
         octets = len(batch.records) + sum(map(len, batch.originals)) + SUBMISSION_OCTETS + len(bookmark.fragment or b"" if bookmark else b"")
         if keep_rejects:
             octets += sum(len(reject.raw) for reject in batch.rejects)
@@ -125,6 +127,13 @@ class Intake:
         """Take what waits past every quota from now on: nothing comes behind it, and what was read can't be read again. The disk may still refuse."""
         self._finishing = True
         self._spool.work.set()
+
+    def _open_share(self, listener: str) -> _Share:
+        metrics = self._metrics
+        received, normalized, duplicate, control = (
+            counter.labels(listener) for counter in (metrics.received, metrics.normalized, metrics.duplicate, metrics.control)
+        )
+        return self._shares.setdefault(listener, _Share((received, normalized, duplicate, control)))
 
     @property
     def _blocked(self) -> bool:
@@ -217,18 +226,20 @@ class Intake:
     def _account(self, batch: Batch, *, duplicates: int) -> None:
         """Move every counter of the accounting, for one batch whose fate is known."""
         listener, metrics = batch.origin.listener, self._metrics
-        metrics.received.labels(listener).inc(batch.received)
-        metrics.normalized.labels(listener).inc(len(batch.index) - duplicates)
-        metrics.duplicate.labels(listener).inc(duplicates)
-        metrics.control.labels(listener).inc(batch.control)
-        self._tally(metrics.filtered, listener, batch.filtered)
-        self._tally(metrics.rejected, listener, batch.rejected)
-        self._tally(metrics.warned, listener, batch.warnings)
+        share = self._shares[listener]
+        for counter, count in zip(share.totals, (batch.received, len(batch.index) - duplicates, duplicates, batch.control), strict=True):
+            counter.inc(count)
+        for named, tally in ((metrics.filtered, batch.filtered), (metrics.rejected, batch.rejected), (metrics.warned, batch.warnings)):
+            if tally:
+                _tally(named, listener, tally, share.named.setdefault(named, {}))
         self._rejects.add(batch)
 
-    def _tally(self, counter: Counter, listener: str, tally: Mapping[str, int]) -> None:
-        known = self._shares[listener].labels.setdefault(counter, set())
-        for name, count in tally.items():
-            label = name if name in known or len(known) < MAX_LABELS else OTHER
-            known.add(label)
-            counter.labels(listener, label).inc(count)
+
+def _tally(named: Counter, listener: str, tally: Mapping[str, int], known: dict[str, Counter]) -> None:
+    """Count by name; `known` are the listener's counters so far."""
+    for name, count in tally.items():
+        counter = known.get(name)
+        if counter is None:
+            label = name if len(known) < MAX_LABELS else OTHER
+            counter = known.setdefault(label, named.labels(listener, label))
+        counter.inc(count)

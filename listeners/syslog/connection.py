@@ -16,7 +16,7 @@ from typing import Final
 
 import trio
 
-from listeners.admission import Guest
+from listeners.admission import Guest, Promptly
 from listeners.channel import Channel
 from listeners.drain import DRAIN, Wait
 from listeners.syslog.handover import Handover
@@ -26,7 +26,8 @@ from pipeline.model import Origin, Transport
 
 TURNS: Final = 16
 SMALLEST_READ: Final = 16 << 10
-LARGEST_READ: Final = 512 << 10
+LARGEST_READ: Final = 1 << 20
+"""What is done once a read costs as much as dozens of messages: a larger one is cheaper, until it falls out of the cache."""
 
 BUSY_READ: Final = 64 << 10
 GATHER_S: Final = 0.001
@@ -88,7 +89,7 @@ class Connection:
         self._reassembly: Final = reassembly
         self._count: Final = count
         self._shared: Final = shared
-        self._size = SMALLEST_READ
+        self._size, self._full = SMALLEST_READ, False
 
     async def converse(self) -> str | None:
         """Hand on everything the peer sends; returns why it ended, None where the peer closed in good order."""
@@ -107,12 +108,12 @@ class Connection:
     async def _listen(self) -> str | None:
         heard, held_since, gathers = trio.current_time(), float("inf"), False
         while True:
-            came = await self._wait.until(self._channel.readable, min(heard + self._shared.idle, held_since + self._shared.multiline))
+            came = await self._something(min(heard + self._shared.idle, held_since + self._shared.multiline))
             if came:
                 heard = trio.current_time()
                 if gathers:
                     await trio.sleep(GATHER_S)
-                async with self._guest.turn, self._shared.turns:
+                async with Promptly(self._guest.turn), Promptly(self._shared.turns):
                     data = self._channel.take(self._size)
                     if data is not None and not data:
                         return None
@@ -132,6 +133,13 @@ class Connection:
             else:
                 return "idle"
 
+    async def _something(self, deadline: float) -> bool:
+        """Whether there may be something to take: not if the wait was ended, or nothing came by then. Behind a full read there is."""
+        full, self._full = self._full, False
+        if full and self._wait.ended_by is None:
+            return True
+        return await self._wait.until(self._channel.readable, deadline)
+
     async def _read_out(self) -> None:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
         left = self._channel.waiting()
@@ -142,11 +150,11 @@ class Connection:
 
     async def _receive(self, data: memoryview) -> Cut:
         self._count(len(data))
+        cut = self._reassembly.receive(data)
         if len(data) >= self._size:
-            self._size = min(self._size * 4, LARGEST_READ)
+            self._size, self._full = min(self._size * 4, LARGEST_READ), bool(cut)  # others have their turn while what was cut is handed on
         elif len(data) < self._size // 4:
             self._size = max(self._size // 2, SMALLEST_READ)
-        cut = self._reassembly.receive(data)
         await self._hand(cut)
         return cut
 
