@@ -4,7 +4,7 @@ What the kernel dropped for want of room is read from the socket's own counter (
 /proc/net/udp) after each burst, which is exact: a drop needs a full queue, and a full queue is followed by a burst. It is read every second
 besides, since the next burst may have to wait: while the spool takes nothing in, the kernel goes on dropping.
 
-Waking up, and all that is done once a burst, costs more than a datagram does: under load bursts are let grow for a moment.
+Waking up, and all that is done once a burst, costs more than hundreds of datagrams do: bursts are let grow for some milliseconds.
 """
 
 from __future__ import annotations
@@ -33,9 +33,17 @@ DROPS: Final = 8
 
 DROPS_SECONDS: Final = 1.0
 
+ENOUGH_OCTETS: Final = 512 << 10
+"""Of a burst that needn't grow: what is done once a burst is little beside it."""
+
 LARGE_OCTETS: Final = 8 << 10
-AMPLE_OCTETS: Final = 4 << 20
-"""Behind a burst that was large comes another: it is let grow for a moment, where the queue has room for what comes in that time."""
+"""Of a burst behind which another is likely to come at once."""
+
+FASTEST: Final = 1e9
+"""Octets a second that may come after silence (10 Gbit/s): while bursts grow, they fill no more than a fourth of the queue."""
+
+OVERHEAD: Final = 32
+"""The queue is measured in what it takes to store datagrams, many times their octets where they are small: so much of it is enough for a burst."""
 
 
 class Heard(NamedTuple):
@@ -49,6 +57,30 @@ class Heard(NamedTuple):
     datagrams: int
     octets: int
     all: bool
+
+
+class Spacing:
+    """How far apart bursts are: as far as it takes for enough to come, by what came in the last one's time.
+
+    Args:
+        most: seconds for which bursts are let grow.
+        behind: octets of a burst behind which the next one is; 1 where nobody waits for an answer.
+        queue: octets of the socket's receive buffer.
+        now: of the clock.
+    """
+
+    def __init__(self, most: float, behind: int, queue: int, now: float) -> None:
+        self._most: Final = min(most, queue / 4 / FASTEST)
+        self._behind: Final = behind
+        self._enough: Final = min(ENOUGH_OCTETS, queue // OVERHEAD)
+        self._last = now
+
+    def pause(self, took: Heard, began: float, now: float) -> float:
+        """Seconds for which to let the next burst grow, now that one is handed on that was taken at `began`."""
+        apart, self._last = began - self._last, began
+        if not took.all or took.octets < self._behind:
+            return 0.0
+        return max(0.0, min(self._most, apart * self._enough / took.octets - (now - began)))
 
 
 def ask_room(name: str, sock: socket.socket, octets: int, log: Log) -> None:
@@ -83,7 +115,9 @@ class KernelDrops:
             self.count()
 
 
-async def serve_bursts(sock: socket.socket, drain: Drain, drops: KernelDrops, hear: Callable[[], Awaitable[Heard]], gather: float) -> None:
+async def serve_bursts(
+    sock: socket.socket, drain: Drain, drops: KernelDrops, hear: Callable[[], Awaitable[Heard]], gather: float, *, behind: int = LARGE_OCTETS
+) -> None:
     """Serve a UDP socket until a drain, and then what its queue holds.
 
     Args:
@@ -91,18 +125,20 @@ async def serve_bursts(sock: socket.socket, drain: Drain, drops: KernelDrops, he
         drain: what ends it.
         drops: of that socket.
         hear: takes a burst and hands it on.
-        gather: seconds for which bursts are let grow under load.
+        gather: seconds for which bursts are let grow.
+        behind: octets of a burst behind which the next one is.
     """
     wait = drain.join()
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(drops.watch)
             queue = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-            took = Heard(0, 0, True)
+            spacing = Spacing(gather, behind, queue, trio.current_time())
             while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
-                if took.all and took.octets >= LARGE_OCTETS and queue >= AMPLE_OCTETS:
-                    await trio.sleep(gather)
+                began = trio.current_time()
                 took = await hear()
+                if pause := spacing.pause(took, began, trio.current_time()):
+                    await trio.sleep(pause)
             left = queue  # it holds no more: a peer that never stops can't keep us
             while left > 0 and (took := await hear()).datagrams:
                 left -= max(took.octets, 1)

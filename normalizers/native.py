@@ -60,7 +60,7 @@ class NativeNormalizer(Normalizer):
 
     @property
     def turn_octets(self) -> int:
-        """Half a MiB while the kernel does nearly all of it, as much as the reference engine's otherwise."""
+        """A MiB while the kernel does nearly all of it, as much as the reference engine's otherwise."""
         return NATIVE_TURN if self._lately < SELDOM else super().turn_octets
 
     def normalize(self, frames: Frames) -> Batch:

@@ -22,13 +22,13 @@ from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject, Transport
 
-BURST_OCTETS: Final = 512 << 10
+BURST_OCTETS: Final = 1 << 20
 BURST_DATAGRAMS: Final = 2048
 AT_ONCE: Final = 64
 """Datagrams that one system call takes, into 4 MiB of which it touches what they need."""
 
-GATHER_S: Final = 0.001
-"""For which bursts are let grow under load; nobody waits for an answer."""
+GATHER_S: Final = 0.008
+"""For which bursts are let grow behind another; nobody waits for an answer."""
 
 WORD: Final = 4
 """Octets of a number in columns."""
@@ -79,7 +79,7 @@ class DatagramSocket:
         self._receiver: Final = Receiver(LARGEST_DATAGRAM, AT_ONCE, False)
 
     def burst(self) -> Burst:
-        """Take what is there: at most half a MiB and what one system call takes beyond it, and 2,048 datagrams, so that others get their turn.
+        """Take what is there: at most a MiB and what one system call takes beyond it, and 2,048 datagrams, so that others get their turn.
 
         Raises:
             OSError: it can't be told.
@@ -124,4 +124,4 @@ async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
             await hearing.handover.hand(Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut)
         return Heard(burst.datagrams, burst.octets, burst.datagrams < BURST_DATAGRAMS and burst.octets <= BURST_OCTETS)
 
-    await serve_bursts(sock, hearing.drain, drops, hear, GATHER_S)
+    await serve_bursts(sock, hearing.drain, drops, hear, GATHER_S, behind=1)
