@@ -83,7 +83,7 @@ class Course(ABC):
         tell: takes one line about a damage or a file passed over.
         advance: takes the octets of input that were read.
         clock: arrival of what is read, nanoseconds since the Unix epoch.
-        engine: which one frames lines.
+        engine: which one frames lines and renders EVTX.
         salvage: whether to search damaged EVTX chunks for more records.
     """
 

@@ -46,7 +46,7 @@ def read_messages(file: Readable, head: bytes, kind: Kind, encoding: str, origin
         kind: what it holds; not UNKNOWN.
         encoding: of text.
         origin: of the Frames made next.
-        engine: which one frames lines.
+        engine: which one frames lines and renders EVTX.
         salvage: whether to search damaged EVTX chunks for more.
 
     Raises:
@@ -54,7 +54,7 @@ def read_messages(file: Readable, head: bytes, kind: Kind, encoding: str, origin
     """
     match kind:
         case Kind.EVTX:
-            yield from read_evtx(Joined(head, file), origin, salvage=salvage)
+            yield from read_evtx(Joined(head, file), origin, engine=engine, salvage=salvage)
         case Kind.XML:
             yield from _read_document(read_text(file, head, encoding), scan_events, MAX_EVENT, origin)
         case Kind.ARRAY:

@@ -21,6 +21,7 @@ __all__ = [
     "highest_record_ids",
     "is_legal_xml",
     "parse_changes",
+    "render_chunks",
     "scan_counted",
     "scan_trailed",
     "scan_wrapped_events",
@@ -63,6 +64,12 @@ def decode_utf_16(octets: bytes, big_endian: bool, /) -> tuple[bytes, int]:
 
 def find_expanding(octets: bytes, records: bytes, max_text: int, max_steps: int, /) -> list[int]:
     """Places of those records, start, end ... as the octets of an array("I"), that may not fit into `max_text`: native twin of wire.evtx_expansion."""
+
+def render_chunks(octets: bytes, checksums: bool, max_text: int, max_steps: int, /) -> tuple[bytes, bytes, int]:
+    """(event XML of records, its spans, octets read) of the whole chunks of an EVTX file that `octets` begin with, up to the first one in doubt.
+
+    What is written is what the `evtx` library writes, its oracle in tests. Of a chunk there is no more text than `max_text`.
+    """
 
 def is_legal_xml(octets: bytes, /) -> bool:
     """Whether octets are UTF-8 and hold no character that XML doesn't allow (XML 1.0 section 2.2), references not looked at."""

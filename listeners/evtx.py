@@ -1,8 +1,11 @@
-"""EVTX files: each chunk's events, rendered as event XML by the `evtx` library, and one line's worth of facts per damage.
+"""EVTX files: each chunk's events, rendered as event XML, and one line's worth of facts per damage.
 
-The library is given one chunk at a time, as a file of its own: so memory stays with one chunk, a damage ends nothing but itself,
-and its place in the file is known. What the library can't be given whole, `wire.evtx` mends first; what it would expand without
-bound, `wire.evtx_expansion` finds, and it isn't given at all.
+    chunks ─▶ kernel ─▶ event XML of those that are surely whole
+                └─ any other chunk ─▶ `wire.evtx` ─▶ `evtx` library ─▶ the same, and what is damaged
+
+The kernel writes what the library would. The library is given one chunk at a time, as a file of its own: so memory stays with one chunk,
+a damage ends nothing but itself, and its place in the file is known. What the library can't be given whole, `wire.evtx` mends first; what
+it would expand without bound, `wire.evtx_expansion` finds, and it isn't given at all.
 
     rule               what is lost
     file-truncated     what isn't there
@@ -25,16 +28,16 @@ import io
 from array import array
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Final, Protocol
 
-from evtx import PyEvtxParser
-
+from kernel import Engine, render_chunks
 from pipeline.errors import MessageError
 from pipeline.model import Frames, Origin
 from wire.evtx import CHUNK, FILLER_ID, HEADER_BLOCK, Chunk, FileHeader, encode_file_header, parse_file_header, repair_chunk, scan_chunk
-from wire.evtx_expansion import find_expanding
+from wire.evtx_expansion import MAX_STEPS, MAX_TEXT, find_expanding
 
+AT_ONCE: Final = 4 * CHUNK
+NOTHING: Final = (b"", b"", 0)
 DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
 REASON_LENGTH: Final = 200
 
@@ -60,12 +63,13 @@ class Damage:
     detail: str
 
 
-def read_evtx(file: Readable, origin: Callable[[], Origin], *, salvage: bool = False) -> Iterator[Frames | Damage]:
-    """The events of an open EVTX file, in the order they stand in it: one Frames per chunk, and each Damage where it shows.
+def read_evtx(file: Readable, origin: Callable[[], Origin], *, engine: Engine = Engine.NATIVE, salvage: bool = False) -> Iterator[Frames | Damage]:
+    """The events of an open EVTX file, in the order they stand in it, a few chunks' in one Frames, and each Damage where it shows.
 
     Args:
         file: read from its present position; need not be seekable.
         origin: of the Frames made next.
+        engine: whether the kernel renders what it is sure of, or the library everything.
         salvage: whether to search a chunk for records behind a broken one.
 
     Raises:
@@ -77,15 +81,20 @@ def read_evtx(file: Readable, origin: Callable[[], Origin], *, salvage: bool = F
         header = parse_file_header(octets)
     except MessageError as error:
         yield Damage(error.rule, error.offset, error.detail)
+    used_end = HEADER_BLOCK if header.dirty else HEADER_BLOCK + CHUNK * header.chunk_count
     at = HEADER_BLOCK
-    for index in count():
-        if not (octets := file.read(CHUNK)):
-            return
-        if any(octets):
-            yield from _read_chunk(scan_chunk(octets, checksums=header.checksums, salvage=salvage), at, origin)
-        elif index < header.chunk_count and not header.dirty:
-            yield Damage("chunk-missing", at, "the chunk is all zero")
-        at += CHUNK
+    while octets := file.read(AT_ONCE):
+        while octets:
+            text, spans, consumed = render_chunks(octets, header.checksums, MAX_TEXT, MAX_STEPS) if engine is Engine.NATIVE else NOTHING
+            if spans:
+                yield Frames(text, array("I", spans), origin())
+            if not consumed:
+                chunk, consumed = octets[:CHUNK], CHUNK
+                if any(chunk):
+                    yield from _read_chunk(scan_chunk(chunk, checksums=header.checksums, salvage=salvage), at, origin)
+                elif at < used_end:
+                    yield Damage("chunk-missing", at, "the chunk is all zero")
+            octets, at = octets[consumed:], at + consumed
 
 
 def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator[Frames | Damage]:
@@ -118,6 +127,8 @@ def _read_chunk(chunk: Chunk, at: int, origin: Callable[[], Origin]) -> Iterator
 
 def _render(chunk: bytes) -> list[bytes | str]:
     """What became of each record, in order: its event XML, or the library's reason; fewer where the library gave the chunk up."""
+    from evtx import PyEvtxParser  # noqa: PLC0415 - a whole file never needs it
+
     rendered = PyEvtxParser(io.BytesIO(encode_file_header(1) + chunk), number_of_threads=1, indent=False).records()
     outcomes: list[bytes | str] = []
     while True:

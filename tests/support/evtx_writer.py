@@ -18,10 +18,11 @@ CHUNK = 65_536
 FIRST_CHUNK = 4096
 FILETIME_EPOCH_S = 11_644_473_600
 
-STRING, UINT8, UINT16, UINT32, UINT64, GUID, FILETIME, SID, HEX64 = 0x01, 0x04, 0x06, 0x08, 0x0A, 0x0F, 0x11, 0x13, 0x15
+STRING, UINT8, UINT16, UINT32, UINT64, GUID, FILETIME, SID, HEX64, NESTED = 0x01, 0x04, 0x06, 0x08, 0x0A, 0x0F, 0x11, 0x13, 0x15, 0x21
 NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 
-Value = tuple[int, bytes]
+Value = tuple[int, "bytes | Element"]
+"""A type, and octets or, of type NESTED, an element that becomes an instance of a template of its own."""
 Attribute = tuple[str, Value | str]
 """A name and a typed value to substitute, or a text that stands in the template."""
 
@@ -60,11 +61,14 @@ class ChunkWriter:
 
     def add(self, event: WindowsEvent, number: int) -> bool:
         """Append a record; False, and nothing changed, if it doesn't fit any more."""
+        return self.add_element(event_element(event), number, _filetime(event))
+
+    def add_element(self, root: Element, number: int, filetime: int = 133_000_000_000_000_000) -> bool:
+        """Append a record of any content, likewise."""
         before = (bytes(self.buffer), dict(self.names), dict(self.templates))
         start = len(self.buffer)
-        filetime = _filetime(event)
         self.buffer += struct.pack("<4sIQQ", b"**\x00\x00", 0, number, filetime)
-        self._write_instance(event_element(event))
+        self._write_instance(root)
         while (len(self.buffer) + 4 - start) % 8:
             self.buffer.append(0)
         size = len(self.buffer) + 4 - start
@@ -112,11 +116,15 @@ class ChunkWriter:
             struct.pack_into("<I", self.buffer, at + 20, len(self.buffer) - at - 24)
         else:
             _collect(root, values)
-        self.buffer += struct.pack("<I", len(values))
-        for kind, octets in values:
-            self.buffer += struct.pack("<HBB", len(octets), kind, 0)
-        for _, octets in values:
-            self.buffer += octets
+        table_at = len(self.buffer) + 4
+        self.buffer += struct.pack("<I", len(values)) + bytes(4 * len(values))
+        for place, (kind, value) in enumerate(values):
+            start = len(self.buffer)
+            if isinstance(value, bytes):
+                self.buffer += value
+            else:
+                self._write_instance(value)
+            struct.pack_into("<HBB", self.buffer, table_at + 4 * place, len(self.buffer) - start, kind, 0)
 
     def _write_element(self, element: Element, values: list[Value]) -> None:
         self.buffer += struct.pack("<BH", 0x41 if element.attributes else 0x01, 0xFFFF)

@@ -38,7 +38,7 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
     use tidegate_core::{
-        compression, evtx_expansion, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml_text,
+        compression, evtx, evtx_expansion, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml_text,
     };
 
     type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
@@ -135,6 +135,20 @@ mod _native {
     fn find_expanding(py: Python<'_>, octets: &[u8], records: &[u8], max_text: u64, max_steps: i64) -> Vec<usize> {
         let records = offsets(records);
         py.detach(|| evtx_expansion::find_expanding(octets, &records, max_text, max_steps))
+    }
+
+    /// (event XML, its spans, octets read) of the chunks of an EVTX file that `octets` begin with.
+    #[pyfunction]
+    #[pyo3(signature = (octets, checksums, max_text, max_steps, /))]
+    fn render_chunks<'py>(
+        py: Python<'py>,
+        octets: &[u8],
+        checksums: bool,
+        max_text: u64,
+        max_steps: i64,
+    ) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>, usize) {
+        let rendered = py.detach(|| evtx::render_chunks(octets, checksums, max_text, max_steps));
+        (PyBytes::new(py, &rendered.text), native_u32(py, &rendered.spans), rendered.consumed)
     }
 
     /// Whether octets are UTF-8 without characters that XML doesn't allow.
