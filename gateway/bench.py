@@ -58,7 +58,7 @@ def choose_place(state_dir: Path, named: Path | None) -> Place:
     Raises:
         ConfigError: there is no room.
     """
-    existing = next(found for found in (state_dir, *state_dir.absolute().parents) if found.exists())
+    existing = next(found for found in (state_dir, *state_dir.absolute().parents) if _is_there(found))
     candidates = [named] if named else [existing, Path(tempfile.gettempdir())]
     folder = next((place for place in candidates if _takes_files(place)), None)
     if folder is None:
@@ -66,6 +66,12 @@ def choose_place(state_dir: Path, named: Path | None) -> Place:
     if shutil.disk_usage(folder).free < 2 * LEAST_ROOM:
         raise ConfigError(str(folder), f"has less than {2 * LEAST_ROOM >> 20} MiB free", "name another folder with --folder")
     return Place(folder, folder.stat().st_dev == existing.stat().st_dev)
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(PermissionError):  # below a folder that is somebody else's
+        return path.exists()
+    return False
 
 
 def _takes_files(folder: Path) -> bool:

@@ -62,6 +62,7 @@ class GatewayPlan(Settings):
 
     core_share: float
     commits_cores: float
+    destination_us: float
     cores: int
     memory_mb: int
     system_mb: int

@@ -1,6 +1,6 @@
 """How many gateways events need, and what machine and disk each: their rates against what `tidegate bench` measured.
 
-cores     CPU a measured event, times the rate, and what commits cost besides; a gateway gives half a core of its event loop
+cores     CPU a measured event, and for each destination what handing it on takes (which isn't measured), times the rate; and what commits cost besides
 memory    what a gateway took idle, and what each kind of event added at its peak
 spool     what waits while a destination is away: the rate, for as long, as a record takes when it comes alone
 archive   what a file destination writes: the rate, for as long, as lines of JSON
@@ -59,14 +59,14 @@ class GatewaySize:
     notes: tuple[str, ...]
 
 
-def size_gateway(demands: Sequence[Demand], report: Report, plan: GatewayPlan, *, outage_s: float, retention_s: float) -> GatewaySize:
-    """Plan for these rates.
+def size_gateway(demands: Sequence[Demand], report: Report, plan: GatewayPlan, *, destinations: int, outage_s: float, retention_s: float) -> GatewaySize:
+    """Plan for these rates, and so many destinations.
 
     Raises:
         ConfigError: a kind wasn't measured.
     """
     pairs = [(demand.rate, _measured(demand.kind, report)) for demand in demands]
-    busy = sum(rate * row.cpu_us for rate, row in pairs) / 1e6 + plan.commits_cores
+    busy = sum(rate * (row.cpu_us + destinations * plan.destination_us) for rate, row in pairs) / 1e6 + plan.commits_cores
     gateways = max(1, math.ceil(busy / ONE_CORE))
     if gateways > 1:
         gateways = math.ceil(busy / plan.core_share)

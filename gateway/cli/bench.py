@@ -14,7 +14,7 @@ FolderOption = Annotated[
     Path | None, typer.Option("--folder", metavar="FOLDER", help="Where the spool of the measurement is made, instead of beside the state directory.")
 ]
 RowsOption = Annotated[str | None, typer.Option("--rows", metavar="NAME,...", help="Only these rows: tcp-event-xml, tcp-cef, wef, radius ...")]
-SecondsOption = Annotated[float, typer.Option("--seconds", min=0.2, max=600, help="How long to send, each row.")]
+SecondsOption = Annotated[float, typer.Option("--seconds", min=0.2, max=60, help="How long to send, each row.")]
 
 
 def bench(

@@ -41,6 +41,7 @@ def size(
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory that it has free, as '8 GiB'.")] = None,
     sensors: Annotated[int | None, typer.Option(min=0, help="How many sensors there will be altogether.")] = None,
     events_per_second: EventsOption = None,
+    destinations: Annotated[int, typer.Option(min=0, max=64, help="How many destinations a gateway forwards to.")] = 1,
     outage: Annotated[str, typer.Option(metavar="DURATION", help="How long a destination may be away without anything being lost.")] = "24 h",
     retention: Annotated[str | None, typer.Option(metavar="DURATION", help="How long an archive (a file destination) keeps events.")] = None,
     measured: Annotated[Path | None, typer.Option(metavar="FILE", help="What `tidegate bench --json` wrote on the gateway's machine.")] = None,
@@ -90,7 +91,7 @@ def size(
         report, source = _report(
             measured, demands, load(locate(config, os.environ), os.environ, parse_assignments(assignments)) if measure else None, seconds, folder
         )
-        gateway = size_gateway(demands, report, capacity.gateway, outage_s=outage_s, retention_s=retention_s)
+        gateway = size_gateway(demands, report, capacity.gateway, destinations=destinations, outage_s=outage_s, retention_s=retention_s)
     sizing = Sizing(capacity.machine, plan, gateway, source)
     typer.echo((encode_sizing if as_json else render_sizing)(sizing), nl=False)
     return 0 if sizing.fits else 1

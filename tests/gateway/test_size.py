@@ -62,15 +62,20 @@ def test_an_instance_takes_so_many_sensors() -> None:
     assert [plan.too_many for plan in plans] == [False, False, True, True, False, False, False, True]
 
 
-def plan(*demands: Demand, outage_s: float = 3600.0, retention_s: float = 0.0, **host: float) -> GatewaySize:
+def plan(*demands: Demand, outage_s: float = 3600.0, retention_s: float = 0.0, destinations: int = 0, **host: float) -> GatewaySize:
     report = replace(REPORT, host=replace(REPORT.host, **host))  # type: ignore[arg-type]  # cores or memory_mb
-    return size_gateway(demands, report, CAPACITY.gateway, outage_s=outage_s, retention_s=retention_s)
+    return size_gateway(demands, report, CAPACITY.gateway, destinations=destinations, outage_s=outage_s, retention_s=retention_s)
 
 
 def test_a_quiet_gateway_fits() -> None:
     size = plan(Demand("wef", 300), Demand("radius", 5))
     assert (size.verdict, size.gateways, size.cores, size.memory_mb, size.notes) == (Verdict.YES, 1, 2, 1024, ())
     assert size.busy_cores == pytest.approx(0.15 + 300 * 30e-6 + 5 * 40e-6, abs=0.001)
+
+
+def test_each_destination_costs() -> None:
+    costs = [plan(Demand("wef", 1000), destinations=count).busy_cores for count in (0, 1, 3)]
+    assert costs == pytest.approx([0.18, 0.24, 0.36])
 
 
 def test_disk_grows_with_rate_outage_and_retention() -> None:
@@ -95,7 +100,7 @@ def test_verdicts_on_gateways() -> None:
 def test_what_was_not_measured_is_not_guessed(kind: str) -> None:
     report = replace(REPORT, rows=(*REPORT.rows, replace(measured("failed"), rejected=1)))
     with pytest.raises(ConfigError, match=kind):
-        size_gateway([Demand(kind, 1.0)], report, CAPACITY.gateway, outage_s=1.0, retention_s=0.0)
+        size_gateway([Demand(kind, 1.0)], report, CAPACITY.gateway, destinations=0, outage_s=1.0, retention_s=0.0)
 
 
 @pytest.fixture
@@ -130,6 +135,13 @@ def test_packets_that_are_known_need_no_file(capsys: pytest.CaptureFixture[str])
     code, out, _ = run(capsys, "--packets-per-second", 70_000, "--profile", "mdi-current", "--cores", 4, "--memory", "8 GiB")
     assert code == 1
     assert "maybe, with more resources; needs 5.5 cores, 11.5 GB" in out
+
+
+def test_it_measures_what_it_is_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, err = run(capsys, "--events-per-second", "radius=5", "--measure", "--seconds", "0.3", "--folder", tmp_path)
+    assert (code in (0, 1), err) == (True, "")  # by the machine
+    assert "by what was measured on this machine now" in out
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
