@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Final
 
 import commands_page
+import decisions_page
 import metrics_page
 import schema_page
 import settings_page
 
-FOLDER: Final = Path(__file__).parents[1] / "reference"
+FOLDER: Final = Path(__file__).parents[1]
 NOTE: Final = "<!-- Written by `make references`; a test compares. Edit {source} instead. -->\n\n"
 PAGES: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
-    "commands.md": ("gateway/cli", commands_page.write_page),
-    "metrics.md": ("pipeline/metrics.py", metrics_page.write_page),
-    "schema.md": ("normalizers/mappings", schema_page.write_page),
-    "settings.md": ("the settings' models", settings_page.write_page),
+    "adr/README.md": ("the decisions' titles", decisions_page.write_page),
+    "reference/commands.md": ("gateway/cli", commands_page.write_page),
+    "reference/metrics.md": ("pipeline/metrics.py", metrics_page.write_page),
+    "reference/schema.md": ("normalizers/mappings", schema_page.write_page),
+    "reference/settings.md": ("the settings' models", settings_page.write_page),
 }
 
 
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         elif not path.exists() or path.read_text("utf-8") != text:
             stale.append(name)
     if stale:
-        print(f"docs/reference: {', '.join(stale)} out of date: make references")
+        print(f"docs: {', '.join(stale)} out of date: make references")
     return 1 if stale else 0
 
 
