@@ -106,7 +106,7 @@ class Report:
 
 
 REPORT: Final = TypeAdapter(Report)
-COLUMNS: Final = ("row", "events/s", "CPU us/event", "peak MB", "commit ms p50", "p99", "written/event", "lost", "cores")
+COLUMNS: Final = ("row", "events/s", "CPU us/event", "peak MB", "commit ms p50", "p99", "written/event", "lost", "cores", "sender us")
 
 
 def encode_report(report: Report) -> str:
@@ -161,9 +161,8 @@ def render_report(report: Report) -> str:
         "",
         *_table(report.rows),
         "",
-        f"Senders shared these {host.cores:g} cores with the gateway. Their CPU is in no figure above, but events/s would be more with them elsewhere.",
-        "Where the gateway kept far less than a core busy, its sender, the disk or others on this host were what held it up. A sender took",
-        "  " + ", ".join(f"{row.sender_cpu_us:.1f} us ({row.row})" for row in report.rows),
+        f"Senders shared these {host.cores:g} cores with the gateway: what they took a message is in the last figure alone, and events/s would be more with",
+        "them elsewhere. Where the gateway kept far less than a core busy, its sender, the disk or others on this host were what held it up.",
     ]
     if host.in_memory:
         lines.append(f"{report.folder} is memory: commits and what was written say nothing of a disk. --folder names another place.")
@@ -193,4 +192,5 @@ def _cells(row: Measured) -> tuple[str, ...]:
         "-" if row.written_octets is None else f"{row.written_octets:,.0f} B",
         f"{row.lost / (row.lost + row.events):.0%}" if row.lost else "0",
         f"{row.cores:.2f}",
+        f"{row.sender_cpu_us:.1f}",
     )

@@ -21,7 +21,7 @@ def bench(
     *,
     config: ConfigOption = None,
     assignments: SetOption = None,
-    seconds: SecondsOption = 3.0,
+    seconds: SecondsOption = 2.0,
     rows: RowsOption = None,
     noise: Annotated[
         float, typer.Option("--noise", min=0, max=1, help="Share of events that no identity sensor asks for, as of a SIEM that forwards everything.")

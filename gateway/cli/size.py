@@ -46,7 +46,7 @@ def size(
     retention: Annotated[str | None, typer.Option(metavar="DURATION", help="How long an archive (a file destination) keeps events.")] = None,
     measured: Annotated[Path | None, typer.Option(metavar="FILE", help="What `tidegate bench --json` wrote on the gateway's machine.")] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure this machine now.")] = False,
-    seconds: SecondsOption = 3.0,
+    seconds: SecondsOption = 2.0,
     folder: FolderOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
