@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+from cells import code, plain
 from typer.main import get_command
 
 from gateway.cli.application import application
@@ -50,15 +51,15 @@ def _command(name: str, command: Any) -> Iterator[str]:  # noqa: ANN401 - as abo
 
 def _parameter(parameter: Any) -> str:  # noqa: ANN401 - as above
     if parameter.param_type_name == "argument":
-        names = f"`{(parameter.metavar or parameter.name).upper()}`"
+        names = code((parameter.metavar or parameter.name).upper())
     else:
         values = "" if parameter.is_flag else f" {parameter.metavar or _values(parameter)}"
-        names = ", ".join(f"`{option}{values}`" for option in (*parameter.opts, *parameter.secondary_opts))
+        names = ", ".join(code(f"{option}{values}") for option in (*parameter.opts, *parameter.secondary_opts))
     unsaid = parameter.default in (None, False, "", (), []) or callable(parameter.default)
-    default = "**needed**" if parameter.required else "" if unsaid else f"`{_plain(parameter.default)}`"
-    text = (getattr(parameter, "help", None) or "").replace("|", "\\|")
+    default = "**needed**" if parameter.required else "" if unsaid else code(_plain(parameter.default))
+    text = plain(getattr(parameter, "help", None) or "")
     variable = f" Or `${parameter.envvar}`." if isinstance(parameter.envvar, str) else ""
-    return f"| {names.replace('|', chr(92) + '|')} | {default} | {text}{variable} |"
+    return f"| {names} | {default} | {text}{variable} |"
 
 
 def _values(parameter: Any) -> str:  # noqa: ANN401 - as above

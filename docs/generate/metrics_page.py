@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from cells import code
 
 from pipeline.metrics import Metrics
 
@@ -53,5 +54,4 @@ def _labels(name: str) -> tuple[str, ...]:
 
 
 def _alert(rule: dict[str, Any]) -> str:
-    expression = " ".join(rule["expr"].split()).replace("|", "\\|")
-    return f"| `{rule['alert']}` | {rule.get('for', 'at once')} | `{expression}` |"
+    return f"| `{rule['alert']}` | {rule.get('for', 'at once')} | {code(' '.join(rule['expr'].split()))} |"

@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from cells import plain
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -108,7 +109,7 @@ def _rows(table: Table) -> Iterator[str]:
         if not texts.get(key):
             raise ValueError(f"the docstring of {table.model.__name__} says nothing of {key}")
         text = ". ".join(part for part in (texts.get(key, "").rstrip("."), _bounds(field, kind)) if part)
-        yield f"| `{key}` | {kind} | {_default(field, kind)} | {_cell(text)} |"
+        yield f"| `{key}` | {kind} | {_default(field, kind)} | {plain(text)} |"
 
 
 def _texts(model: type[BaseModel]) -> dict[str, str]:
@@ -184,7 +185,3 @@ def _quantity(value: float, units: tuple[tuple[str, float], ...]) -> str:
     """With the largest unit that leaves a whole number."""
     name, factor = next(((name, factor) for name, factor in units if value and not value % factor), units[-2] if units is DURATIONS else units[-1])
     return f"{value / factor:.15g} {name}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
