@@ -74,7 +74,7 @@ docs: $(VENV)/documented  ## the documentation's site to .cache/site/html; a lin
 
 .PHONY: references
 references: test-setup  ## the pages that the program itself can write: settings, commands, metrics, schema
-	@PYTHONPATH=. $(PYTHON) docs/generate
+	@PYTHONPATH=. $(PYTHON) docs/generate/references.py
 
 .PHONY: wheel
 wheel: setup  ## a wheel of this machine's kind in dist/
