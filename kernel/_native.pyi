@@ -20,6 +20,7 @@ __all__ = [
     "find_expanding",
     "highest_record_ids",
     "is_legal_xml",
+    "loose_lines",
     "parse_changes",
     "render_chunks",
     "scan_counted",
@@ -38,6 +39,9 @@ def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, 
 
 def scan_trailed(buffer: bytes, skipping: bool, searched: int, max_message: int, /) -> tuple[bytes, int, bool, int]:
     """(spans, consumed, skipping, oversize) of a non-transparently framed buffer: twin of wire.syslog_framing.scan_trailed."""
+
+def loose_lines(buffer: bytes, lines: bytes, /) -> list[int]:
+    """Numbers of the lines, start, end ... as the octets of an array("I"), that don't begin with a PRI: native twin of wire.syslog_multiline.loose_lines."""
 
 def compress(data: bytes, level: int = 1, /) -> bytes:
     """One zstd frame (RFC 8878) of `data`, which declares its content's size and ends in its checksum.

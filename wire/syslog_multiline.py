@@ -21,16 +21,22 @@ What grows beyond the limit is passed over up to the next beginning and counted,
 
 `join` is a pure function over a buffer: no octet is copied, a joined message is the span from its first line to the end of its
 last. However a stream is cut into calls, the messages are the same.
+
+Where the next line begins with a PRI too, a line that does is a message and needs no look: `loose_lines` says which don't, and has a native twin of the
+same name in `kernel`.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+import kernel
+from kernel import Engine
 from wire.syslog_header import BSD_TIMESTAMP, ISO_TIMESTAMP, SNARE_HOST, parse_header
 from wire.syslog_payload import ALWAYS, CIM_LINE, DATE_LINE, FLAT_DATE
 
@@ -48,8 +54,10 @@ class Line(Enum):
     TEXT = "text"
 
 
+PRI: Final = rb"<[0-9]{1,3}>"
+
 LINE: Final = re.compile(
-    rb"(?P<pri><[0-9]{1,3}>)"
+    rb"(?P<pri>" + PRI + rb")"
     rb"|(?P<opening>RsaSA[ \t\r\x00]{0,8}\Z|" + DATE_LINE + rb"|" + CIM_LINE + rb"|<\?xml[^<>]{0,256}>[ \t\r\x00]{0,8}\Z)"
     rb"|(?P<payload>" + ALWAYS + rb"|" + FLAT_DATE + rb"|" + SNARE_HOST.pattern + rb")"
     rb"|(?P<key>(?:EventCode|Logfile|SourceName|LogName|TimeGenerated|ComputerName)=)"
@@ -108,7 +116,19 @@ class Joined:
     oversize: int
 
 
-def join(buffer: bytes, lines: array[int], held: Held | None, max_message: int) -> Joined:
+LooseLines = Callable[[bytes, "array[int]"], Sequence[int]]
+
+
+def loose_lines(buffer: bytes, lines: array[int]) -> Sequence[int]:
+    """Numbers of the lines that don't begin with a PRI."""
+    begins = re.compile(PRI).match
+    return [number for number, (start, end) in enumerate(zip(lines[::2], lines[1::2], strict=True)) if not begins(buffer, start, end)]
+
+
+TWINS: Final[dict[Engine, LooseLines]] = {Engine.NATIVE: lambda buffer, lines: kernel.loose_lines(buffer, lines.tobytes()), Engine.REFERENCE: loose_lines}
+
+
+def join(buffer: bytes, lines: array[int], held: Held | None, max_message: int, loose: LooseLines = loose_lines) -> Joined:
     """Join `lines` into messages.
 
     Args:
@@ -116,7 +136,30 @@ def join(buffer: bytes, lines: array[int], held: Held | None, max_message: int) 
         lines: start, end, start, end ... of lines without their LF, in order, all behind `held`.
         held: what the last call on this connection returned, moved as the buffer was; None at first and after handing it on.
         max_message: longest message to hand on, in octets.
+        loose: `loose_lines`, or its twin.
     """
+    count = len(lines) // 2
+    spans, oversize, done = array("I"), 0, 0
+    for first, last in (*_messages(loose(buffer, lines), count), (count, count)):
+        joined = _join_each(buffer, lines[2 * done : 2 * first], held, max_message)
+        spans, oversize, held, done = spans + joined.spans, oversize + joined.oversize, joined.held, last
+        if last > first:
+            if held is not None and not held.oversize:
+                spans.extend((held.start, held.end))
+            spans, held = spans + lines[2 * first : 2 * last], None
+    return Joined(spans, held, oversize)
+
+
+def _messages(loose: Sequence[int], count: int) -> Iterator[tuple[int, int]]:
+    """Runs of lines, first and behind last, that begin with a PRI and stand before a line that does: each is a message."""
+    first = 0
+    for number in (*loose, count):
+        if number - first > 1:
+            yield first, number - 1
+        first = number + 1
+
+
+def _join_each(buffer: bytes, lines: array[int], held: Held | None, max_message: int) -> Joined:
     spans, oversize = array("I"), 0
     for start, end in zip(lines[::2], lines[1::2], strict=True):
         line = _kind(buffer, start, end)

@@ -21,7 +21,7 @@ from typing import Final
 from pipeline.errors import FramingError
 from pipeline.model import Reject
 from wire.syslog_framing import MAX_LENGTH_DIGITS, Framing, Position, Scan, Scanner, finish
-from wire.syslog_multiline import Held, join
+from wire.syslog_multiline import Held, LooseLines, join, loose_lines
 
 KEPT_OF_A_REJECT: Final = 8 << 10
 """Octets of an oversize or unframed message that are kept for `explain --last`."""
@@ -63,10 +63,12 @@ class Reassembly:
     Args:
         scan: the framing, `wire.syslog_framing.scanner`'s.
         max_message: longest message to hand on, in octets.
+        loose: lines that may go on, of `wire.syslog_multiline.TWINS`.
     """
 
-    def __init__(self, scan: Scanner, max_message: int) -> None:
+    def __init__(self, scan: Scanner, max_message: int, loose: LooseLines = loose_lines) -> None:
         self._scan: Final = scan
+        self._loose: Final = loose
         self._max_message: Final = max_message
         self._position = Position()
         self._held: Held | None = None
@@ -149,7 +151,7 @@ class Reassembly:
         for number, neighbours in enumerate(_neighbours(lines, held.end if held else 0, consumed, self._max_message)):
             if number:
                 spans, held = spans + _as_it_stands(held), None
-            joined = join(whole, neighbours, held, self._max_message)
+            joined = join(whole, neighbours, held, self._max_message, self._loose)
             spans, held, oversize = spans + joined.spans, joined.held, oversize + joined.oversize
         if oversize:
             rejected[OVERSIZE] += oversize
@@ -166,13 +168,14 @@ def _as_it_stands(held: Held | None) -> array[int]:
 def _neighbours(lines: array[int], before: int, consumed: int, max_message: int) -> Iterator[array[int]]:
     """`lines`, parted wherever more than a message's octets were passed over since the line before, which ended at `before`."""
     first = 0
-    for at in range(0, len(lines), 2):
+    passed_over = consumed - before - sum(lines[1::2]) + sum(lines[::2])
+    for at in range(0, len(lines) if passed_over > max_message else 0, 2):  # seldom so much in all
         if lines[at] - before > max_message:
             yield lines[first:at]
             first = at
         before = lines[at + 1]
     yield lines[first:]
-    if consumed - before > max_message:
+    if consumed - (lines[-1] if lines else before) > max_message:
         yield array("I")
 
 

@@ -36,6 +36,7 @@ from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.settings import SocketAddress
 from wire.syslog_framing import scanner
+from wire.syslog_multiline import TWINS
 
 NAME: Final = "listeners.syslog"
 NEVER: Final = float("inf")
@@ -92,7 +93,7 @@ async def serve_syslog(
         multiline=settings.multiline,
     )
     door = Door(NAME, Admission(allow_list, settings.connections, settings.connections_per_peer), drain, metrics, peer_log)
-    hall = Hall(door, shared, memoryview(bytearray(LARGEST_READ)), lambda: Reassembly(scan, settings.max_message))
+    hall = Hall(door, shared, memoryview(bytearray(LARGEST_READ)), lambda: Reassembly(scan, settings.max_message, TWINS[engine]))
     tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
     if renewal is not None:
         renewal.offer(partial(_prepare, door.admission, tls))

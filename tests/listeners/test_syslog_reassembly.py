@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kernel import Engine
 from listeners.syslog.reassembly import Cut, Reassembly
 from wire.syslog_framing import Position, Scan, scanner
+from wire.syslog_multiline import TWINS
 
 LIMIT = 480
 LONG = b"<13>" + b"x" * 600
@@ -35,7 +36,7 @@ def at_random(stream: bytes) -> Iterable[bytes]:
 
 def read(pieces: Iterable[bytes], engine: Engine = Engine.REFERENCE) -> tuple[list[bytes], dict[str, int], list[bytes]]:
     """(messages, rejected, beginnings of rejects) of a connection that ends."""
-    reassembly = Reassembly(scanner(engine), LIMIT)
+    reassembly = Reassembly(scanner(engine), LIMIT, TWINS[engine])
     found, rejected, rejects = list[bytes](), dict[str, int](), list[bytes]()
 
     def take(cut: Cut) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.syslog_multiline import Held, join
+from kernel import Engine
+from wire.syslog_multiline import TWINS, Held, Line, join
 
 LIMIT = 4096
 
@@ -126,3 +127,23 @@ def test_no_line_is_lost(stream: bytes) -> None:
     assert oversize == 0
     lines = [line.strip(b" \t\r\x00") for line in stream[: stream.rfind(b"\n") + 1].split(b"\n")]
     assert [line for line in lines if line] == [line for message in messages for line in (part.strip(b" \t\r\x00") for part in message.split(b"\n")) if line]
+
+
+@given(
+    st.lists(st.sampled_from([b"<1>a", b"<13>", b"<999>b</Event>", b"<1000>c", b"<1x", b"d", b" e", b"RsaSA", b"EventCode=1", b"x" * 90]), max_size=40),
+    st.sampled_from(Engine),
+    st.sampled_from([None, Held(0, 3, Line.TEXT), Held(0, 3, Line.OPENING), Held(0, 0, Line.PRI, oversize=True)]),
+)
+def test_messages_that_need_no_look_are_those_that_a_look_finds(lines: list[bytes], engine: Engine, held: Held | None) -> None:
+    buffer = b"abc\n" + b"\n".join(lines) + b"\n"
+    spans = lines_of(buffer, 4)
+    assert join(buffer, spans, held, 100, TWINS[engine]) == join(buffer, spans, held, 100, lambda _, lines: range(len(lines) // 2))
+
+
+@given(st.lists(st.binary(max_size=8) | st.from_regex(rb"<[0-9]{0,5}>?.{0,3}", fullmatch=True)))
+def test_both_engines_know_a_pri(lines: list[bytes]) -> None:
+    buffer, spans = b"".join(lines), array("I")
+    for line in lines:
+        start = spans[-1] if spans else 0
+        spans.extend((start, start + len(line)))
+    assert list(TWINS[Engine.NATIVE](buffer, spans)) == list(TWINS[Engine.REFERENCE](buffer, spans))

@@ -41,11 +41,16 @@ impl Receiver {
     fn receive(&self, py: Python<'_>, fd: i32, datagrams: usize, octets: usize) -> PyResult<Burst> {
         let taken = self.core.try_lock().ok().and_then(|mut core| core.take());
         let mut core = taken.ok_or_else(|| PyRuntimeError::new_err("one drain at a time"))?;
-        let found = py.detach(|| core.receive(fd, datagrams, octets));
+        let burst = py.detach(|| core.receive(fd, datagrams, octets)).map(|mut found| {
+            let buffer = std::mem::take(&mut found.buffer);
+            let burst = Burst::new(py, &buffer, found);
+            core.reuse(buffer);
+            burst
+        });
         if let Ok(mut place) = self.core.lock() {
             *place = Some(core);
         }
-        Ok(Burst::new(py, found.map_err(os_error)?))
+        burst.map_err(os_error)
     }
 }
 
@@ -69,10 +74,10 @@ impl Burst {
 }
 
 impl Burst {
-    fn new(py: Python<'_>, found: Core) -> Self {
+    fn new(py: Python<'_>, buffer: &[u8], found: Core) -> Self {
         let octets = |values: &[u32]| native_u32(py, values).unbind();
         Self {
-            buffer: PyBytes::new(py, &found.buffer).unbind(),
+            buffer: PyBytes::new(py, buffer).unbind(),
             datagrams: found.datagrams,
             peers: found
                 .peers

@@ -38,7 +38,8 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::PyBytes;
     use tidegate_core::{
-        compression, evtx, evtx_expansion, record_ids, sldc, soap_encoding, syslog_framing, wrapped_events, xml_text,
+        compression, evtx, evtx_expansion, record_ids, sldc, soap_encoding, syslog_framing, syslog_multiline,
+        wrapped_events, xml_text,
     };
 
     type Counted<'py> = (Bound<'py, PyBytes>, usize, usize, usize, Option<&'static str>);
@@ -65,6 +66,14 @@ mod _native {
     ) -> Trailed<'py> {
         let found = py.detach(|| syslog_framing::scan_trailed(buffer, skipping, searched, max_message));
         (native_u32(py, &found.spans), found.consumed, found.skipping, found.oversize)
+    }
+
+    /// Numbers of the lines that don't begin with a PRI.
+    #[pyfunction]
+    #[pyo3(signature = (buffer, lines, /))]
+    fn loose_lines(py: Python<'_>, buffer: &[u8], lines: &[u8]) -> Vec<u32> {
+        let lines = crate::parse_u32(lines);
+        py.detach(|| syslog_multiline::loose_lines(buffer, &lines))
     }
 
     /// One zstd frame of `data`, its size declared, its content checksummed.

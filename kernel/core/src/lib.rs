@@ -34,6 +34,7 @@ pub mod soap_encoding;
 pub mod source;
 pub mod syslog_framing;
 pub mod syslog_header;
+pub mod syslog_multiline;
 pub mod syslog_payload;
 pub mod syslog_stamp;
 pub mod tally;

@@ -35,11 +35,15 @@ pub struct Burst {
     pub ways: Vec<Way>,
 }
 
+/// Octets of a burst whose memory is kept for the next one.
+const MAX_KEPT: usize = 2 << 20;
+
 /// The memory of a socket's drains.
 #[derive(Debug)]
 pub struct Receiver {
     longest: usize,
     room: Vec<u8>,
+    spare: Vec<u8>,
     tells_destination: bool,
 }
 
@@ -48,7 +52,16 @@ impl Receiver {
     /// does.
     #[must_use]
     pub fn new(longest: usize, at_once: usize, tells_destination: bool) -> Self {
-        Self { longest: longest.max(1), room: vec![0; longest.max(1) * at_once.max(1)], tells_destination }
+        let room = vec![0; longest.max(1) * at_once.max(1)];
+        Self { longest: longest.max(1), room, spare: Vec::new(), tells_destination }
+    }
+
+    /// Use the buffer of a burst, whose octets nobody needs any more, for the next one.
+    pub fn reuse(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= MAX_KEPT {
+            buffer.clear();
+            self.spare = buffer;
+        }
     }
 
     /// Take what is there, until that are so many datagrams, or more than so many octets: at most one system call's further.
@@ -57,7 +70,7 @@ impl Receiver {
     ///
     /// The system call failed, other than for want of a datagram, before anything was taken.
     pub fn receive(&mut self, fd: RawFd, datagrams: usize, octets: usize) -> Result<Burst, Errno> {
-        let mut burst = Burst::default();
+        let mut burst = Burst { buffer: std::mem::take(&mut self.spare), ..Burst::default() };
         let mut known = Known::default();
         while burst.datagrams < datagrams && burst.buffer.len() <= octets {
             let most = (datagrams - burst.datagrams).min(self.room.len() / self.longest);
