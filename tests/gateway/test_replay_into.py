@@ -18,7 +18,7 @@ import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
-from support.evtx_writer import write_evtx
+from support.evtx_writer import CHUNK, write_evtx
 from support.gateway_process import running_gateway
 from support.replays import ARRIVAL_NS, EVENTS, replay
 
@@ -405,6 +405,7 @@ async def test_a_filter_holds_for_what_is_for_one_destination(tmp_path: Path, lo
 
 async def test_a_destination_that_lags_behind_is_waited_for(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.backfill.MAX_LETTERS", 1)
+    monkeypatch.setattr("listeners.evtx.AT_ONCE", CHUNK)
     expected = replay(log)[0]
     async with served(tmp_path / "state") as gateway:
         taken, most = list[dict[str, Any]](), 0
