@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from gateway.bench_host import Host
 from pipeline.errors import ConfigError
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 
 SCHEMA: Final = 1
 MAX_FILE: Final = 1 << 20

@@ -52,7 +52,7 @@ from listeners.bind import bind
 from listeners.tls import make_context
 from listeners.tls_settings import TlsSettings
 from pipeline.errors import ConfigError, GatewayError, SpoolError
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 from pipeline.spool.database import FILE_NAME, OlderSchemaError, check_sqlite
 from pipeline.spool.lock import lock_state
 

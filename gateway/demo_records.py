@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 
 HEADING: Final = "time      event    computer         what                              status   who"
 SHORT: Final = {"Interim-Update": "Interim", "Accounting-On": "On", "Accounting-Off": "Off"}

@@ -23,7 +23,7 @@ from listeners.wef.refusals import Explanation, explanation_of
 from normalizers.judgement import Field
 from normalizers.normalizer import Normalizer
 from pipeline.errors import MessageError
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 from pipeline.model import Origin, Reject, Transport
 from pipeline.rejects import Rejected
 from wire.event import EventKey

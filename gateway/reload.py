@@ -32,7 +32,8 @@ from listeners.renewal import Apply, Renewal
 from listeners.syslog.settings import SyslogSettings
 from listeners.wef import listener as wef
 from pipeline.errors import ConfigError, GatewayError, SpoolError
-from pipeline.log import Log, Threshold, escape_text
+from pipeline.escape import escape_text
+from pipeline.log import Log, Threshold
 from pipeline.metrics import Metrics
 from pipeline.spool.sqlite import SqliteSpool
 

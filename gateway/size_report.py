@@ -11,7 +11,7 @@ import orjson
 from gateway.size_capacity import Machine, Step
 from gateway.size_gateway import GIB, GatewaySize
 from gateway.size_sensor import SensorPlan, SensorSize, StandaloneSize
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 
 
 @dataclass(frozen=True, slots=True)

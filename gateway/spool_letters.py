@@ -13,7 +13,7 @@ from gateway.config import Config
 from gateway.control import NotRunningError, Request, ask
 from gateway.spool_records import is_text, parse_uid, spool_reader, write_time, write_uid
 from gateway.spool_report import read_offline
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 from pipeline.metrics import Metrics
 from pipeline.spool.letters import Requeue, StoredLetter, scan_letters
 from pipeline.spool.sqlite import open_spool

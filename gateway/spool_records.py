@@ -21,8 +21,8 @@ from gateway.config import Config
 from gateway.control import ControlError
 from gateway.spool_report import octets, read_offline
 from pipeline.errors import SpoolError
+from pipeline.escape import escape_text
 from pipeline.index import UID_OCTETS, Entry
-from pipeline.log import escape_text
 from pipeline.settings import parse_duration
 from pipeline.spool.database import FILE_NAME, open_reader, translated
 from pipeline.spool.letters import scan_letters

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from gateway.config import Config
 from gateway.control import NotRunningError, Request, ask
 from pipeline.condition import Condition
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 from pipeline.metrics import Metrics
 from pipeline.spool.spool import ConsumerStatus, SpoolStatus
 from pipeline.spool.sqlite import open_spool

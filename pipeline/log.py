@@ -21,6 +21,7 @@ import structlog
 from structlog.processors import NAME_TO_LEVEL
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from pipeline.escape import escape_text
 from pipeline.settings import Settings
 
 Log = FilteringBoundLogger
@@ -118,11 +119,6 @@ def _processors(stream: TextIO, settings: LogSettings) -> list[Processor]:
         escape_texts,
         structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, sort_keys=False) if console else _render_json,
     ]
-
-
-def escape_text(text: str) -> str:
-    r"""Whatever `str.isprintable` refuses (controls, separators, bidi marks of CVE-2021-42574, surrogates) as `\xNN` or `\uNNNN`."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -59,7 +59,7 @@ def replay(
     from gateway.replay_report import encode_summary, render_summary
     from normalizers.native import NativeNormalizer
     from normalizers.normalizer import Normalizer
-    from pipeline.log import escape_text
+    from pipeline.escape import escape_text
 
     normalizer = (NativeNormalizer if engine is Engine.NATIVE else Normalizer)(profile, keep_all=keep is Keep.ALL)
     files, octets = gather(paths)
@@ -103,7 +103,7 @@ def _replay_into(paths: list[Path], target: Target, *, engine: Engine, salvage: 
     from gateway.replay import gather
     from gateway.replay_into import replay_into
     from gateway.replay_report import encode_summary, render_summary
-    from pipeline.log import escape_text
+    from pipeline.escape import escape_text
 
     files, octets = gather(paths)
     with _progress(octets, shown=sys.stderr.isatty()) as (tell, advance):

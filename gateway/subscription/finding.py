@@ -9,7 +9,7 @@ from enum import StrEnum
 import orjson
 
 from gateway.exit_code import ExitCode
-from pipeline.log import escape_text
+from pipeline.escape import escape_text
 
 
 class Severity(StrEnum):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.log import ALL_BURST, MAX_PEERS, PEER_BURST, PEER_SECONDS_PER_LINE, LibraryVoice, LogFormat, LogSettings, PeerLog, escape_text, open_log
+from pipeline.escape import escape_text
+from pipeline.log import ALL_BURST, MAX_PEERS, PEER_BURST, PEER_SECONDS_PER_LINE, LibraryVoice, LogFormat, LogSettings, PeerLog, open_log
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
