@@ -24,8 +24,6 @@ from functools import partial
 from typing import Final, TypeAlias
 from xml.parsers.expat import ExpatError
 
-import xmltodict
-
 from pipeline.errors import MessageError
 from wire.event import EventTime, WindowsEvent
 from wire.event_time import format_iso, parse_iso
@@ -133,6 +131,8 @@ def _parse(payload: bytes, warnings: list[str]) -> dict[str, Node]:
 
 
 def _tree(text: str) -> dict[str, Node]:
+    import xmltodict  # noqa: PLC0415 - brings urllib, http.client and ssl, a tenth of every start, and is asked only where the kernel isn't sure
+
     tree: dict[str, Node] = xmltodict.parse(text.encode(), strip_whitespace=False, postprocessor=_bounded_local)
     return tree
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from ssl import SSLContext
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -14,6 +13,8 @@ from gateway.cli.simulate_radius import radius
 from gateway.cli.simulate_wef import wef
 
 if TYPE_CHECKING:  # what a command needs is imported when it runs
+    from ssl import SSLContext
+
     from gateway.simulate.stream import Sent
 
 

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from ssl import SSLContext
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 if TYPE_CHECKING:  # what a command needs is imported when it runs
+    from ssl import SSLContext
+
     from gateway.simulate.radius import Accounted
     from gateway.simulate.radius_link import Server
     from gateway.simulate.radius_sessions import Nas, Report
