@@ -5,6 +5,7 @@ Whatever else a plan asks for is `Unsupported`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeAlias
@@ -139,19 +140,27 @@ def filled_paths(ops: Sequence[Op]) -> Iterator[str]:
         yield from fill.constants
 
 
-def constants_at(ops: Sequence[Op], const: Mapping[str, Json], path: str) -> Iterator[Json]:
-    """Every constant of a plan, a fill or a row that may come to stand at a path, be it through other paths; none of those that may not."""
-    reached, waiting = {path}, [path]
-    while waiting:
-        path = waiting.pop()
-        if path in const:
-            yield const[path]
-        for fill in fills_of(ops):
-            yield from (value for filled, value in fill.constants.items() if filled == path)
+class Constants:
+    """Every constant of a plan, a fill or a row, by the path at which it may come to stand, be it through other paths."""
+
+    def __init__(self, ops: Sequence[Op], const: Mapping[str, Json]) -> None:
+        self._values: Final = defaultdict[str, list[Json]](list)
+        self._sources: Final = defaultdict[str, list[str]](list)
+        for constants in (const, *(fill.constants for fill in fills_of(ops))):
+            for path, value in constants.items():
+                self._values[path].append(value)
         for row in rows_of(ops):
-            if any(path in paths for _, paths in targets_of(row)):
-                if row.options.value is not None:
-                    yield row.options.value
-                sources = {source.name for source in row.inputs if source.where is Where.WRITTEN} - reached
-                reached |= sources
-                waiting += sources
+            value, sources = row.options.value, [source.name for source in row.inputs if source.where is Where.WRITTEN]
+            for path in {path for _, paths in targets_of(row) for path in paths}:
+                self._values[path] += () if value is None else (value,)
+                self._sources[path] += sources
+
+    def at(self, path: str) -> Iterator[Json]:
+        """None of those that may not stand there."""
+        reached, waiting = {path}, [path]
+        while waiting:
+            path = waiting.pop()
+            yield from self._values.get(path, ())
+            sources = set(self._sources.get(path, ())) - reached
+            reached |= sources
+            waiting += sources

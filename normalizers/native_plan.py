@@ -22,10 +22,10 @@ from normalizers.engine import UNMAPPED
 from normalizers.native_layouts import layout_tables
 from normalizers.native_ops import (
     NATIVE_TESTS,
+    Constants,
     Part,
     Unsupported,
     activities_of,
-    constants_at,
     demand,
     encode_constant,
     filled_paths,
@@ -84,6 +84,10 @@ class _Writer:
     paths: dict[str, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     debugs: dict[str, int] = field(default_factory=dict)
+    known: Constants = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = Constants(self.plan.ops, self.plan.const)
 
     def part(self) -> Part:
         plan, ocsf = self.plan, self.plan.ocsf_class
@@ -222,7 +226,7 @@ class _Writer:
 
     def read_as_number(self, path: str) -> None:
         """In Python a boolean is a number too, in the kernel it is JSON."""
-        demand(not any(isinstance(value, bool) for value in constants_at(self.plan.ops, self.plan.const, path)))
+        demand(not any(isinstance(value, bool) for value in self.known.at(path)))
 
     def uid(self, uid: Uid) -> Part:
         parts: list[Part] = []
