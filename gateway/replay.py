@@ -227,14 +227,7 @@ class Replay(Course):
 
     def _all_new(self, index: Index) -> bool:
         """Whether all uids are strong, new and different; they are known then."""
-        uids, before = index.uids, len(self._written)
-        if any(index.weak) or any(self._written.known(uids)):
-            return False
-        self._written.add(uids)
-        if len(self._written) == before + len(index):
-            return True
-        self._written.discard(uids)
-        return False
+        return not any(index.weak) and self._written.add_new(index.uids)
 
 
 class Counted:
