@@ -299,7 +299,7 @@ def test_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert gateway.stop() == 0
 
 
-def test_a_stop_under_load_ends_in_time_with_everything_that_was_taken_on_disk(config: Path) -> None:
+def test_a_stop_under_load_ends_in_time_with_everything_that_was_taken_on_disk(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """... while one destination hangs, and senders never stop: what was counted as received is in the spool, and comes out with the next start."""
     folder, stopping = config.parent, Event()
     with socket.create_server(("127.0.0.1", 0)) as hanging:
@@ -331,5 +331,7 @@ def test_a_stop_under_load_ends_in_time_with_everything_that_was_taken_on_disk(c
     with running_gateway(config, ready=READY) as gateway:
         assert gateway.stop() == 0
     assert main(["spool", "verify", "--config", str(config)]) == ExitCode.OK
+    capsys.readouterr()
+    assert main(["spool", "status", "--json", "--config", str(config)]) == ExitCode.OK
     uids = archived(folder / "archive.ndjson")
-    assert len(uids) == uids.total() >= 2000
+    assert len(uids) == uids.total() == orjson.loads(capsys.readouterr().out)["head"] >= 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,17 @@ def test_connections_are_counted_in_and_out() -> None:
         admission.leave(peer)
     assert admission.open == 0
     assert admission.enter("10.0.0.1") is not guest
+
+
+def test_an_allow_list_forgets_its_answers_when_it_is_renewed() -> None:
+    found = AllowList([ip_network("10.0.0.0/8")])
+    admission = Admission(found, 2, 1)
+    assert (admission.refusal("10.0.0.1"), admission.refusal("192.0.2.1")) == (None, "not-allowed")
+    admission.enter("10.0.0.1")
+    admission.renew([ip_network("192.0.2.0/24")], 3, 2)
+    assert (admission.refusal("10.0.0.1"), admission.refusal("192.0.2.1")) == ("not-allowed", None)
+    admission.enter("192.0.2.1")
+    assert admission.refusal("192.0.2.1") is None, "two of one address by now"
+    admission.leave("10.0.0.1")
+    admission.renew([ip_network("192.0.2.0/24")], 1, 2)
+    assert admission.refusal("192.0.2.1") == "connections", "who is in stays, and counts"

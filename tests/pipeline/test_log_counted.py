@@ -10,7 +10,7 @@ from io import StringIO
 import pytest
 import structlog
 
-from pipeline.log import LogSettings, configure_log
+from pipeline.log import LogSettings, Threshold, configure_log
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +34,17 @@ def test_lines_are_counted_by_level_and_those_not_written_are_not() -> None:
     log.error("failed", exc_info=ValueError("a fault of ours"))
     assert counted == {"info": 1, "warning": 1, "error": 1}
     assert len(stream.getvalue().splitlines()) == counted.total()
+
+
+def test_the_level_may_change_while_it_is_written() -> None:
+    stream, threshold = StringIO(), Threshold("warning")
+    log = configure_log(stream, LogSettings(level="error"), lambda _level: None, threshold)
+    bound = log.bind(destination="archive")
+    said = []
+    for threshold.level in ("debug", "info", "warning", "error"):
+        for level in ("debug", "info", "warning", "error"):
+            getattr(bound, level)(f"{level} at {threshold.level}")
+        bound.exception("always")
+        said.append(stream.getvalue().count("\n"))
+        stream.truncate(0)
+    assert said == [5, 4, 3, 2]

@@ -76,3 +76,12 @@ def test_a_certificate_is_known_by_any_of_its_names_and_signs_as_radsec_does() -
 def test_a_secret_is_never_shown() -> None:
     assert SECRET.decode() not in repr(Client("c", SECRET))
     assert SECRET.decode() not in repr(ClientSettings.model_validate({"name": "c", "cidr": "127.0.0.1", "secret": SECRET}))
+
+
+def test_others_are_known_once_they_are_renewed() -> None:
+    clients = clients_of([ip_network("192.0.2.0/24")])
+    assert clients.at("192.0.2.1") is not None
+    clients.renew([ClientSettings.model_validate({"name": "other", "cidr": ["198.51.100.0/24"], "secret": SECRET, "certificate": "vpn.contoso.example"})])
+    found = clients.at("198.51.100.1")
+    assert (clients.at("192.0.2.1"), found.name if found else None) == (None, "other")
+    assert clients.named(["VPN.contoso.example"]) == Client("other", RADSEC_SECRET)
