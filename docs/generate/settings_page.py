@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -23,13 +24,21 @@ from pipeline.settings import Address, Duration, FilePath, Network, Secret, Size
 NAMED: Final = {"size": Size, "duration": Duration, "address": Address, "network": Network, "path": FilePath, "secret": Secret}
 MARKS: Final = {id(get_args(kind)[1]): name for name, kind in NAMED.items()}
 PLAIN: Final = {Url: "URL", str: "text", int: "number", float: "number", bool: "true or false"}
-SIZES: Final = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("MB", 10**6), ("B", 1))
-DURATIONS: Final = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 0.001))
+UNITS: Final[Mapping[str, Mapping[str, float]]] = {
+    "size": {"TiB": 1 << 40, "GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "MB": 10**6, "B": 1},
+    "duration": {"d": 86400.0, "h": 3600.0, "min": 60.0, "s": 1.0, "ms": 0.001},
+}
+"""Largest first."""
 BOUNDS: Final = ((Ge, "ge", "at least {}"), (Gt, "gt", "more than {}"), (Le, "le", "at most {}"), (Lt, "lt", "less than {}"))
 LENGTHS: Final = ((MinLen, "min_length", "at least {} of them"), (MaxLen, "max_length", "at most {} of them"))
 SAID: Final = re.compile(r"(\w+(?:, \w+)*):\s+(\S.*)")
 TELLING: Final = ("kind", "layout", "profile", "auth")
 """Keys that say which of several tables it is."""
+
+LOADED: Final = {("[gateway]", "state_dir"): "`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/tidegate`"}
+"""Needed by the model, and found out by whoever loads the file."""
+
+COLUMNS: Final = "| key | kind | default | |\n|---|---|---|---|\n"
 
 HEAD: Final = """\
 # Settings
@@ -42,43 +51,62 @@ Those of `[[...]]` tables are written in the file alone.
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What a table has from elsewhere.
+
+    keys:    those that a table before has shown for all of its name.
+    values:  its defaults, where the table above has others than the model.
+    """
+
+    keys: frozenset[str] = frozenset()
+    values: BaseModel | None = None
+
+
+NOTHING: Final = Shared()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table of the file.
 
     heading:  as it is written in the file, and what tells it from others of this name.
-    shared:   keys that a table before has shown for all of its name.
+    within:   what tells the table apart that it belongs to.
     """
 
     heading: str
+    within: str
     model: type[BaseModel]
-    shared: frozenset[str]
+    shared: Shared
 
 
 def write_page() -> str:
     """The whole page; a table that is there for several kinds of its neighbour is written once."""
-    parts = dict.fromkeys([HEAD])
-    for table in _tables("", Config, several=False, told=""):
-        rows = list(_rows(table))
-        if rows:
-            parts[f"## {table.heading}\n\n| key | kind | default | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"] = None
-    return "\n".join(parts)
+    written: dict[str, str] = {}
+    for table in _tables("", Config, several=False):
+        rows = "\n".join(_rows(table))
+        if rows in ("", written.get(table.heading)):
+            continue
+        written[f"{table.heading}{table.within}" if table.heading in written else table.heading] = rows
+    return "\n".join([HEAD, *(f"## {heading}\n\n{COLUMNS}{rows}\n" for heading, rows in written.items())])
 
 
-def _tables(path: str, model: type[BaseModel], *, several: bool, told: str, shared: frozenset[str] = frozenset()) -> Iterator[Table]:
+def _tables(path: str, model: type[BaseModel], *, several: bool, told: str = "", within: str = "", shared: Shared = NOTHING) -> Iterator[Table]:
     """This table, and those below it, in the order of their keys."""
     name = f"[[{path}]]" if several else f"[{path}]"
-    yield Table(f"{name}{told}" if path else "Before the first table", model, shared)
+    yield Table(f"{name}{told}" if path else "Before the first table", within, model, shared)
     for key, hint in get_type_hints(model, include_extras=True).items():
         found = list(_models(hint, in_list=False)) if key in model.model_fields else []
         below = f"{path}.{key}".lstrip(".")
         if len(found) < 2:  # noqa: PLR2004 - one table, or none
             for inner, in_list in found:
-                yield from _tables(below, inner, several=in_list, told="")
+                values = model.model_fields[key].default
+                own = Shared(values=values) if isinstance(values, BaseModel) else NOTHING
+                yield from _tables(below, inner, several=in_list, within=told or within, shared=own)
             continue
         base = next(owner for owner in found[0][0].__mro__ if issubclass(owner, BaseModel) and all(issubclass(inner, owner) for inner, _ in found))
         yield from _tables(below, base, several=found[0][1], told=", all of them")
         for inner, in_list in found:
-            yield from _tables(below, inner, several=in_list, told=f", {_told(inner)}", shared=frozenset(base.model_fields))
+            yield from _tables(below, inner, several=in_list, told=f", {_told(inner)}", shared=Shared(keys=frozenset(base.model_fields)))
 
 
 def _models(hint: Any, *, in_list: bool) -> Iterator[tuple[type[BaseModel], bool]]:  # noqa: ANN401 - an annotation is anything
@@ -103,13 +131,13 @@ def _rows(table: Table) -> Iterator[str]:
     hints = get_type_hints(table.model, include_extras=True)
     for key, field in table.model.model_fields.items():
         told = key in TELLING and get_origin(field.annotation) is Literal and field.is_required()
-        if told or key in table.shared or any(True for _ in _models(hints[key], in_list=False)):
+        if told or key in table.shared.keys or any(True for _ in _models(hints[key], in_list=False)):
             continue
         kind = _kind(hints[key])
         if not texts.get(key):
             raise ValueError(f"the docstring of {table.model.__name__} says nothing of {key}")
         text = ". ".join(part for part in (texts.get(key, "").rstrip("."), _bounds(field, kind)) if part)
-        yield f"| `{key}` | {kind} | {_default(field, kind)} | {plain(text)} |"
+        yield f"| `{key}` | {kind} | {_default(table, key, kind)} | {plain(text)} |"
 
 
 def _texts(model: type[BaseModel]) -> dict[str, str]:
@@ -159,29 +187,36 @@ def _bounds(field: FieldInfo, kind: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _default(field: FieldInfo, kind: str) -> str:
+def _default(table: Table, key: str, kind: str) -> str:
+    field = table.model.model_fields[key]
     if field.is_required():
-        return "**needed**"
-    value = field.get_default(call_default_factory=True, validated_data={})
+        return LOADED.get((table.heading, key), "**needed**")
+    if field.default_factory is not None:
+        return "`{}`"
+    value = field.default if table.shared.values is None else getattr(table.shared.values, key)
     return "" if value is None else f"`{_value(value, kind)}`"
 
 
-def _value(value: object, kind: str) -> str:
+def _value(value: object, kind: str) -> str:  # noqa: PLR0911 - one line for each kind
     """As it is written in the file."""
-    if isinstance(value, Enum):
-        value = value.value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple | frozenset | list):
-        return f"[{', '.join(_value(part, kind) for part in value)}]"
-    if kind == "size" and isinstance(value, int):
-        return f'"{_quantity(value, SIZES)}"'
-    if kind == "duration" and isinstance(value, int | float):
-        return f'"{_quantity(value, DURATIONS)}"'
-    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, int) else f'"{value}"'
+    match value:
+        case Enum():
+            return _value(value.value, kind)
+        case bool():
+            return str(value).lower()
+        case tuple() | frozenset() | list():
+            return f"[{', '.join(_value(part, kind) for part in value)}]"
+        case int() | float() if kind in UNITS:
+            return f'"{_quantity(value, UNITS[kind])}"'
+        case int() if kind == "offset":
+            return f'"{timezone(timedelta(minutes=value))}"'
+        case int() | float():
+            return f"{value:.15g}"
+    return f'"{value}"'
 
 
-def _quantity(value: float, units: tuple[tuple[str, float], ...]) -> str:
-    """With the largest unit that leaves a whole number."""
-    name, factor = next(((name, factor) for name, factor in units if value and not value % factor), units[-2] if units is DURATIONS else units[-1])
-    return f"{value / factor:.15g} {name}"
+def _quantity(value: float, units: Mapping[str, float]) -> str:
+    """With the largest unit that leaves a whole number; nothing, and fractions, with the usual one."""
+    whole = (name for name, factor in units.items() if value >= factor and round(value / factor, 9).is_integer())
+    name = next(whole, "s" if "s" in units else "B")
+    return f"{value / units[name]:.15g} {name}"
