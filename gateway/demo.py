@@ -136,7 +136,7 @@ async def run_demo(folder: Path) -> int:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_play, announcements, path, archive, authority, secret)
         nursery.start_soon(_follow, reader, colour)
-        code = await run_gateway(config, announcements)
+        code = await run_gateway(config, announcements, read=lambda: load(path, {}))
         nursery.cancel_scope.cancel()
     reader.show(colour=colour)
     _say(f"\nThe demo has ended. {reader.shown} records were kept and forwarded; they are in {archive}.")

@@ -165,6 +165,8 @@ class Reload:
             apply()
         self._in_force.config = new
         self._in_force.threshold.level = new.log.level
+        for line in new.outdated:
+            self._log.warning("the configuration is of an older version, and read as it was meant", fix=line)
         with suppress(SpoolError):  # the places of new destinations; whoever refuses here says so in the blockade
             await self._in_force.spool.flush()
         return tuple(change.place for change in found)

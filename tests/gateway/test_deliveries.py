@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import ClassVar
 
 import pytest
@@ -31,11 +32,13 @@ class Notes:
     """What all destinations of a site did.
 
     taken:  records, with the path of the table they went by.
+    named:  the same, with the forwarder's name.
     open:   destinations that are open now, by name of the forwarder, and the most there were of one name.
     gate:   attempts wait for it.
     """
 
     taken: list[tuple[str, int]] = field(default_factory=list)
+    named: list[tuple[str, int]] = field(default_factory=list)
     open: dict[str, int] = field(default_factory=dict)
     most: int = 0
     gate: trio.Event = field(default_factory=trio.Event)
@@ -72,6 +75,7 @@ class Noted:
         self._notes.stir()
         await self._notes.gate.wait()
         self._notes.taken += [(self._table.place.rpartition("/")[2], name_of(text)) for text in row.texts()]
+        self._notes.named += [(self._table.name, name_of(text)) for text in row.texts()]
         self._notes.stir()
         return Delivered(b"")
 
@@ -196,6 +200,26 @@ async def test_one_that_is_back_before_it_was_gone(tmp_path: Path) -> None:
         await found.notes.until(taken=2)
         assert finished(found) == [("old", 1), ("new", 2)]
     assert found.notes.most == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_however_often_it_changes_nobody_misses_a_record_or_gets_one_twice(tmp_path: Path, seed: int) -> None:
+    random, names, paths = Random(seed), ("a", "b", "c"), ("x", "y")
+    async with site(tmp_path, ("a", "x"), ("b", "y")) as found:
+        found.notes.gate.set()
+        for number in range(60):
+            await found.commit(number)
+            for _ in range(random.choice((0, 0, 1, 5, 50))):
+                await trio.lowlevel.checkpoint()
+            if random.random() < 0.5:
+                await found.renew(*((name, random.choice(paths)) for name in names if random.random() < 0.7))
+        await found.renew(*((name, "z") for name in names))
+        found.deliveries.finish()
+    taken: dict[str, list[int]] = {name: [] for name in names}
+    for name, number in found.notes.named:
+        taken[name].append(number)
+    assert all(numbers == list(range(numbers[0], 60)) for numbers in taken.values())
+    assert (taken["a"][0], taken["b"][0], found.notes.most) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("pairs", [(("a", "new"),), (("a", "old"), ("b", "new"))], ids=["changed", "new"])
