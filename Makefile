@@ -70,6 +70,7 @@ docs: $(VENV)/documented  ## the documentation's site to .cache/site/html; a lin
 	@mkdir -p .cache/site/pages
 	@cp -r --parents README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md bench/results.md docs .cache/site/pages
 	@mv .cache/site/pages/docs/zensical.toml .cache/site
+	@rm -r .cache/site/pages/docs/generate
 	@cd .cache/site && $(CURDIR)/$(VENV)/bin/zensical build --strict
 
 .PHONY: references
