@@ -34,7 +34,7 @@ pub struct Rendered {
 /// `checksums`: whether the file kept any. A chunk's text is no longer than `max_text`, nor does it take more than `max_steps` to know.
 #[must_use]
 pub fn render_chunks(octets: &[u8], checksums: bool, max_text: u64, max_steps: i64) -> Rendered {
-    let mut rendered = Rendered::default();
+    let mut rendered = Rendered { text: Vec::with_capacity(3 * octets.len()), ..Rendered::default() };
     for chunk in octets.chunks_exact(CHUNK) {
         let before = (rendered.text.len(), rendered.spans.len());
         if before.0 >= ENOUGH {

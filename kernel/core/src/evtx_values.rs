@@ -77,16 +77,18 @@ pub fn push_value(kind: u8, octets: &[u8], in_attribute: bool, text: &mut Vec<u8
 pub fn push_string(octets: &[u8], in_attribute: bool, text: &mut Vec<u8>) -> Option<()> {
     let mut at = 0;
     while at < octets.len() {
-        if let Some(block) = octets.get(at..at + BLOCK) {
-            let (low, plain) = plain_block(block);
-            if plain {
-                text.extend_from_slice(&low);
-                at += BLOCK;
-                continue;
-            }
+        if let Some(low) = octets.get(at..).and_then(<[u8]>::first_chunk).and_then(plain_block) {
+            text.extend_from_slice(&low);
+            at += BLOCK;
+            continue;
         }
         let stop = octets.len().min(at + BLOCK);
         while at < stop {
+            if is_plain(octets[at]) && octets.get(at + 1) == Some(&0) {
+                text.push(octets[at]);
+                at += 2;
+                continue;
+            }
             let (letter, behind) = letter(octets, at)?;
             match letter {
                 '\0' => return Some(()),
@@ -95,7 +97,6 @@ pub fn push_string(octets: &[u8], in_attribute: bool, text: &mut Vec<u8>) -> Opt
                 '>' => text.extend_from_slice(b"&gt;"),
                 '"' if in_attribute => text.extend_from_slice(b"&quot;"),
                 '\'' if in_attribute => text.extend_from_slice(b"&apos;"),
-                ' '..='~' => text.push(octets[at]),
                 _ => text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
             }
             at = behind;
@@ -104,15 +105,20 @@ pub fn push_string(octets: &[u8], in_attribute: bool, text: &mut Vec<u8>) -> Opt
     Some(())
 }
 
-/// The low octets of eight code units, and whether all are ASCII that is written as it is.
-fn plain_block(block: &[u8]) -> ([u8; BLOCK / 2], bool) {
-    let (mut low, mut other) = ([0; BLOCK / 2], false);
+/// Whether the character of this octet is written as it is, wherever it stands.
+fn is_plain(octet: u8) -> bool {
+    (b' '..=b'~').contains(&octet) && !matches!(octet, b'&' | b'<' | b'>' | b'"' | b'\'')
+}
+
+/// Eight code units as the octets that they are written as.
+fn plain_block(block: &[u8; BLOCK]) -> Option<[u8; BLOCK / 2]> {
+    let (mut low, mut plain) = ([0; BLOCK / 2], true);
     for (octet, pair) in low.iter_mut().zip(block.chunks_exact(2)) {
         *octet = pair[0];
-        let marked = matches!(pair[0], b'&' | b'<' | b'>' | b'"' | b'\'');
-        other |= pair[1] != 0 || !(b' '..=b'~').contains(&pair[0]) || marked;
+        plain &= is_plain(pair[0]);
+        plain &= pair[1] == 0;
     }
-    (low, !other)
+    plain.then_some(low)
 }
 
 /// (the character at `at`, where the next one begins).
