@@ -138,12 +138,13 @@ class KeySet:
 
     Args:
         seed: 16 octets that whoever chooses keys doesn't know.
+        small: whether it is for hundreds of keys, else for millions.
 
     Raises:
         ValueError: a seed or keys of another length.
     """
 
-    def __new__(cls, seed: bytes, /) -> KeySet: ...
+    def __new__(cls, seed: bytes, /, *, small: bool = False) -> KeySet: ...
     def __len__(self) -> int: ...
     @property
     def octets(self) -> int:

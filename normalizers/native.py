@@ -82,7 +82,7 @@ class NativeNormalizer(Normalizer):
             self.left += len(frames)
             return super().normalize_radius(frames, vendor)
         self.left += len(native.unsure)
-        index = Index.parse(native.index)
+        index = Index.of_kernel(native.index)
         batch = Batch(native.records, index, origin, len(frames), aliases=native.aliases, sessions=PackedChanges(native.changes, len(index)))
         if native.unsure:
             return self._with_left_packets(batch, native.unsure, frames, vendor)
@@ -124,7 +124,7 @@ class NativeNormalizer(Normalizer):
         told = [(place, _reject(frames, place, rule, offset, detail)) for place, rule, offset, detail in native.rejects]
         batch = Batch(
             records=native.records,
-            index=Index.parse(native.index),
+            index=Index.of_kernel(native.index),
             origin=frames.origin,
             received=len(frames),
             filtered=native.filtered,

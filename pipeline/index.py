@@ -75,6 +75,9 @@ COLUMNS: Final = (LENGTH, TIME, CLASS, STATUS, CODE, COMPUTER, WEAK, UID)
 RECORD_OCTETS: Final = 45
 HEAD: Final = struct.Struct("<II")
 
+OCTET: Final = 256
+"""Places below it lie in the first octet of their column's values, the others being zero."""
+
 
 class Index(Sequence[Entry]):
     """Columns of records that follow one another from offset 0; never changes. Entries are made as they are asked for.
@@ -118,6 +121,12 @@ class Index(Sequence[Entry]):
             *uids,
         )
         return _assemble(columns, len(rows), texts)
+
+    @classmethod
+    def of_kernel(cls, columns: bytes) -> Index:
+        """The index whose columns the kernel wrote just now."""
+        count, text_octets = HEAD.unpack_from(columns)
+        return cls(columns, count, tuple(orjson.loads(columns[len(columns) - text_octets :])))
 
     @classmethod
     def parse(cls, columns: bytes) -> Index:
@@ -277,9 +286,18 @@ def join_runs(runs: Iterable[Run]) -> Index:
 
 def _moved(octets: bytes, own: tuple[str, ...], texts: dict[str, int]) -> bytes:
     """A column of places in `own`, as places in `texts`, which takes up what it hasn't got."""
-    values = _unpack(CODE, octets)
+    few = len(own) <= OCTET
+    values = octets[:: CODE.octets] if few else _unpack(CODE, octets)
     moved = {place: texts.setdefault(own[place], len(texts)) for place in dict.fromkeys(values)}
-    return octets if all(map(eq, moved, moved.values())) else _pack(CODE, tuple(map(moved.__getitem__, values)))
+    if all(map(eq, moved, moved.values())):
+        return octets
+    if not few or len(texts) > OCTET:
+        return _pack(CODE, tuple(map(moved.__getitem__, values)))
+    table, column = bytearray(OCTET), bytearray(len(octets))
+    for place, to in moved.items():
+        table[place] = to
+    column[:: CODE.octets] = bytes(values).translate(table)
+    return bytes(column)
 
 
 def join_indexes(indexes: Iterable[Index]) -> Index:

@@ -33,6 +33,7 @@ SUBMISSION_OCTETS: Final = 512  # what a submission takes besides its records, s
 MAX_LABELS: Final = 512
 CURSOR_LINGER_S: Final = 0.05
 GROUP_LINGER_S: Final = 0.01
+LINGERS: Final = 5  # at most
 BUSY_S: Final = 0.05
 BUSY_OCTETS: Final = 64 << 10  # a commit so soon behind one so large waits for company too: a transaction costs as much as hundreds of records
 RETRY_S: Final = 1.0
@@ -162,8 +163,8 @@ class Intake:
                 if not self._unsettled:
                     with trio.move_on_after(CURSOR_LINGER_S):  # a cursor alone waits a moment for company
                         await self._spool.work.wait()
-                elif not self._finishing and trio.current_time() < busy_until and sum(share.octets for share in self._shares.values()) < GROUP_OCTETS:
-                    await trio.sleep(GROUP_LINGER_S)
+                elif trio.current_time() < busy_until:
+                    await self._linger()
                 group = self._next_group()
                 await self._commit(group)
                 busy_until = trio.current_time() + BUSY_S if sum(waiting.octets for waiting in group) >= BUSY_OCTETS else -inf
@@ -171,6 +172,15 @@ class Intake:
                     self._spool.work.set()
         finally:
             self._close()
+
+    async def _linger(self) -> None:
+        """Let a group grow: for a moment, and for some more while nobody waits for what is in it."""
+        for _ in range(LINGERS):
+            if self._finishing or sum(share.octets for share in self._shares.values()) >= GROUP_OCTETS:
+                return
+            await trio.sleep(GROUP_LINGER_S)
+            if any(receipt.awaited for receipt in self._unsettled):
+                return
 
     def _next_group(self) -> list[_Waiting]:
         """Batches for one commit, taken in turns; none while the spool takes nothing in."""

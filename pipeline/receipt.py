@@ -32,6 +32,11 @@ class Receipt:
     def settled(self) -> bool:
         return self._done.is_set()
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for it."""
+        return self._done.statistics().tasks_waiting > 0
+
     async def wait(self) -> None:
         """Return once the batch is on stable storage.
 

@@ -173,7 +173,7 @@ class _Keys:
 
     def __init__(self, known: Known) -> None:
         self.before: Final = known
-        self.own: Final = KeySet(secrets.token_bytes(KEY_OCTETS))  # peers choose keys
+        self.own: Final = KeySet(secrets.token_bytes(KEY_OCTETS), small=True)  # peers choose keys
         self.added: Final[list[bytes]] = []
 
     def add_new(self, keys: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.spool.row import Row
 
-RECENT_OCTETS: Final = 16 << 20
+RECENT_OCTETS: Final = 8 << 20
 
 
 class RecentRows:

@@ -15,9 +15,9 @@ FEW = st.sampled_from([bytes(16), b"\xff" * 16, *(bytes([number]) * 16 for numbe
 KEYS = st.lists(FEW | st.binary(min_size=16, max_size=16), max_size=30)
 
 
-@given(st.lists(st.tuples(st.booleans(), KEYS), max_size=20), st.binary(min_size=16, max_size=16))
-def test_it_is_a_set(steps: list[tuple[bool, list[bytes]]], seed: bytes) -> None:
-    native, model = KeySet(seed), set[bytes]()
+@given(st.lists(st.tuples(st.booleans(), KEYS), max_size=20), st.binary(min_size=16, max_size=16), st.booleans())
+def test_it_is_a_set(steps: list[tuple[bool, list[bytes]]], seed: bytes, small: bool) -> None:  # noqa: FBT001 - drawn
+    native, model = KeySet(seed, small=small), set[bytes]()
     for adds, keys in steps:
         if adds:
             native.add(b"".join(keys))

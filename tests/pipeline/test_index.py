@@ -73,6 +73,16 @@ def test_runs_join_as_lists_do(lists: list[list[Entry]], data: st.DataObject) ->
     assert list(join_indexes(map(Index.of, lists))) == laid_out([entry for entries in lists for entry in entries])
 
 
+@pytest.mark.parametrize("computers", [200, 300, 600])
+def test_many_texts_join_as_few_do(computers: int) -> None:
+    """Places past the first octet of their column."""
+    lists = [
+        laid_out([Entry(0, 1, number.to_bytes(16), False, 1, str(number % 3), 1, 0, f"dc{number * step % computers}") for number in range(computers)])
+        for step in (1, 7, 11)
+    ]
+    assert join_indexes(map(Index.of, lists)).columns == Index.of(laid_out([entry for entries in lists for entry in entries])).columns
+
+
 @given(indexes)
 def test_what_is_whole_is_not_copied(index: Index) -> None:
     assert join_indexes([EMPTY, index, EMPTY]) is (index or EMPTY)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.batches import batch_of, read_all, spool_in
 
 from pipeline.errors import DeliveryError, SpoolError
-from pipeline.intake import GROUP_LINGER_S, Intake
+from pipeline.intake import GROUP_LINGER_S, LINGERS, Intake
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Reject
 from pipeline.receipt import Receipt
@@ -226,6 +226,23 @@ async def test_soon_behind_a_large_commit_the_next_waits_for_company(autojump_cl
         await (await intake.submit(batch_of([3]))).wait()
         assert trio.current_time() == start, "what comes alone waits for nobody"
     assert [len(group) for group in spool.groups] == [1, 2, 1]
+
+
+async def test_where_nobody_waits_for_an_answer_the_next_waits_longer(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    spool = ScriptedSpool()
+    for _ in range(10):
+        spool.go.release()
+    async with running(spool, share_octets=1_000_000) as intake:
+        await (await intake.submit(batch_of([0], octets=100_000))).wait()
+        receipts = []
+        for number in range(1, LINGERS):
+            receipts.append(await intake.submit(batch_of([number])))
+            await trio.sleep(GROUP_LINGER_S)
+        start = trio.current_time()
+        await receipts[0].wait()
+        assert trio.current_time() - start <= 1.5 * GROUP_LINGER_S
+    assert [len(group) for group in spool.groups] == [1, LINGERS - 1]
 
 
 async def test_a_blocked_spool_gets_no_group_until_it_is_free() -> None:

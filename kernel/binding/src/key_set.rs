@@ -15,10 +15,11 @@ pub struct KeySet {
 impl KeySet {
     /// An empty set.
     #[new]
-    #[pyo3(signature = (seed, /))]
-    fn new(seed: &[u8]) -> PyResult<Self> {
+    #[pyo3(signature = (seed, /, *, small = false))]
+    fn new(seed: &[u8], small: bool) -> PyResult<Self> {
         let seed = seed.try_into().map_err(|_| PyValueError::new_err("a seed has 16 octets"))?;
-        Ok(Self { core: Core::new(u128::from_le_bytes(seed)) })
+        let seed = u128::from_le_bytes(seed);
+        Ok(Self { core: if small { Core::small(seed) } else { Core::new(seed) } })
     }
 
     fn __len__(&self) -> usize {
@@ -47,7 +48,9 @@ impl KeySet {
     /// Add keys.
     #[pyo3(signature = (keys, /))]
     fn add(&mut self, keys: &[u8]) -> PyResult<()> {
-        split(keys)?.for_each(|key| self.core.add(key));
+        split(keys)?.for_each(|key| {
+            self.core.add(key);
+        });
         Ok(())
     }
 

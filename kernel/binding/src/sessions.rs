@@ -1,5 +1,6 @@
 //! The table of VPN sessions as a Python class: asked by one thread while another plans.
 
+use std::borrow::Cow;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -19,7 +20,9 @@ pub struct SessionPlan {
 }
 
 type Fields = (i64, String, String, String, String, String, String, i64, i64, Option<i64>, i64);
-type Line = (i64, String, String, String, String, String, String, i64, i64, Option<i64>, i64, Option<u32>);
+type Text<'a> = Cow<'a, str>;
+type Line<'a> =
+    (i64, Text<'a>, Text<'a>, Text<'a>, Text<'a>, Text<'a>, Text<'a>, i64, i64, Option<i64>, i64, Option<u32>);
 
 #[pymethods]
 impl SessionTable {
@@ -103,12 +106,7 @@ impl SessionTable {
 impl SessionPlan {
     /// Sessions that are new or changed, and their checksums.
     #[getter]
-    fn saved(&self) -> Vec<Line> {
-        let line = |session: &Session| {
-            let (number, nas, id, user, domain, address, client, begun, last, ended, heard) = fields(session);
-            let checksum = sessions::checksum(session);
-            (number, nas, id, user, domain, address, client, begun, last, ended, heard, checksum)
-        };
+    fn saved(&self) -> Vec<Line<'_>> {
         self.core.saved.iter().map(line).collect()
     }
 
@@ -136,6 +134,13 @@ fn fields(session: &Session) -> Fields {
     let [nas, id, user, domain, address, client] = session.texts.all().map(text);
     let &Session { number, begun_at_ms, last_at_ms, ended_at_ms, heard_at_ms, .. } = session;
     (number, nas, id, user, domain, address, client, begun_at_ms, last_at_ms, ended_at_ms, heard_at_ms)
+}
+
+fn line(session: &Session) -> Line<'_> {
+    let [nas, id, user, domain, address, client] = session.texts.all().map(String::from_utf8_lossy);
+    let &Session { number, begun_at_ms, last_at_ms, ended_at_ms, heard_at_ms, .. } = session;
+    let checksum = sessions::checksum(session);
+    (number, nas, id, user, domain, address, client, begun_at_ms, last_at_ms, ended_at_ms, heard_at_ms, checksum)
 }
 
 fn failed() -> PyErr {

@@ -27,11 +27,21 @@ struct Table {
 }
 
 impl KeySet {
-    /// An empty set.
+    /// An empty set for millions of keys.
     #[must_use]
     pub fn new(seed: u128) -> Self {
+        Self::of_tables(seed, TABLES)
+    }
+
+    /// An empty set for hundreds of keys.
+    #[must_use]
+    pub fn small(seed: u128) -> Self {
+        Self::of_tables(seed, 1)
+    }
+
+    fn of_tables(seed: u128, tables: usize) -> Self {
         let [low, high] = [seed, seed >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
-        Self { seed: [low, high], tables: vec![Table::default(); TABLES], holds_empty: false }
+        Self { seed: [low, high], tables: vec![Table::default(); tables], holds_empty: false }
     }
 
     /// How many keys there are.
@@ -59,31 +69,25 @@ impl KeySet {
             return self.holds_empty;
         }
         let hash = self.hash(key);
-        self.tables.get(table_of(hash)).is_some_and(|table| table.find(key, hash).is_ok())
+        self.tables.get(self.table_of(hash)).is_some_and(|table| table.find(key, hash).is_ok())
     }
 
     /// Add keys of which none is in the set, nor there twice; adds none of them where one is.
     pub fn add_new(&mut self, keys: &[Key]) -> bool {
-        for (place, &key) in keys.iter().enumerate() {
-            if self.contains(key) {
-                keys.iter().take(place).for_each(|&key| self.discard(key));
-                return false;
-            }
-            self.add(key);
+        let known = keys.iter().position(|&key| !self.add(key));
+        if let Some(place) = known {
+            keys.iter().take(place).for_each(|&key| self.discard(key));
         }
-        true
+        known.is_none()
     }
 
-    /// Add a key.
-    pub fn add(&mut self, key: Key) {
+    /// Add a key; whether it wasn't there.
+    pub fn add(&mut self, key: Key) -> bool {
         if key == EMPTY {
-            self.holds_empty = true;
-            return;
+            return !std::mem::replace(&mut self.holds_empty, true);
         }
-        let (hash, seed) = (self.hash(key), self.seed);
-        if let Some(table) = self.tables.get_mut(table_of(hash)) {
-            table.add(key, hash, seed);
-        }
+        let (hash, seed, place) = (self.hash(key), self.seed, self.table_of(self.hash(key)));
+        self.tables.get_mut(place).is_some_and(|table| table.add(key, hash, seed))
     }
 
     /// Remove a key, if it is there.
@@ -92,14 +96,19 @@ impl KeySet {
             self.holds_empty = false;
             return;
         }
-        let (hash, seed) = (self.hash(key), self.seed);
-        if let Some(table) = self.tables.get_mut(table_of(hash)) {
+        let (hash, seed, place) = (self.hash(key), self.seed, self.table_of(self.hash(key)));
+        if let Some(table) = self.tables.get_mut(place) {
             table.discard(key, hash, seed);
         }
     }
 
     fn hash(&self, key: Key) -> u64 {
         hash(key, self.seed)
+    }
+
+    /// The upper octet of a hash chooses the table, the rest the slot.
+    fn table_of(&self, hash: u64) -> usize {
+        usize::from(hash.to_be_bytes()[0]) % self.tables.len()
     }
 }
 
@@ -119,8 +128,8 @@ impl Table {
         }
     }
 
-    fn add(&mut self, key: Key, hash: u64, seed: [u64; 2]) {
-        let Err(place) = self.find(key, hash) else { return };
+    fn add(&mut self, key: Key, hash: u64, seed: [u64; 2]) -> bool {
+        let Err(place) = self.find(key, hash) else { return false };
         // one slot in five stays empty, so that probing ends soon
         let place = if (self.len + 1) * 5 > self.slots.len() * 4 {
             self.grow(seed);
@@ -132,6 +141,7 @@ impl Table {
             *slot = key;
             self.len += 1;
         }
+        true
     }
 
     /// Slots for a fifth more keys.
@@ -173,11 +183,6 @@ fn hash(key: Key, seed: [u64; 2]) -> u64 {
 fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     product as u64 ^ (product >> 64) as u64
-}
-
-/// The upper octet of a hash chooses the table, the rest the slot.
-fn table_of(hash: u64) -> usize {
-    usize::from(hash.to_be_bytes()[0])
 }
 
 fn home(hash: u64, slots: usize) -> usize {

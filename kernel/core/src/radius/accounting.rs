@@ -13,6 +13,9 @@ use crate::json_out::write_text;
 use crate::plan::{Mapped, Plan, Plans, Run, SessionTexts, map_event, session_of, write_record};
 use crate::source::{Source, Text, octets_of};
 
+/// Octets that most records stay below.
+const USUAL_RECORD: usize = 1536;
+
 /// What Python says of accounting, beside the plans.
 #[derive(Debug, Deserialize)]
 pub(crate) struct AccountingPart {
@@ -90,6 +93,7 @@ impl Accounting {
             labels.push(b',');
         }
         let (mut source, mut run, mut done) = (Source::default(), Run::default(), Normalized::default());
+        done.records.reserve(spans.len() / 2 * USUAL_RECORD);
         for (place, span) in (0..).zip(spans.chunks_exact(2)) {
             let packet = span_of(buffer, span);
             if self.packet(plans, packet, call, &labels, &mut source, &mut run, &mut done).is_some() {

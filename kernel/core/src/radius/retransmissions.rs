@@ -1,6 +1,8 @@
 //! What tells a retransmission from another request: twin of `listeners/radius/retransmissions.py`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
@@ -12,12 +14,16 @@ const MAX_REQUESTS: usize = 1 << 15;
 
 type Key = [u8; 16];
 
-/// The keys of requests seen lately, by a digest of what retransmissions have alike.
+/// What retransmissions have alike: their source, hashed with a key that nobody knows, Identifier and Request Authenticator.
+type Request = (u64, u8, Key);
+
+/// The keys of requests seen lately.
 #[derive(Clone, Debug, Default)]
 pub struct Retransmissions {
     step: Option<i64>,
-    current: HashMap<Key, Key>,
-    previous: HashMap<Key, Key>,
+    hasher: RandomState,
+    current: HashMap<Request, Key>,
+    previous: HashMap<Request, Key>,
 }
 
 impl Retransmissions {
@@ -49,20 +55,24 @@ impl Retransmissions {
     }
 
     fn key(&mut self, source: &[u8], packet: &[u8]) -> Key {
-        let authenticator = packet.get(AUTHENTICATOR).unwrap_or_default();
-        let request = Blake2b::<U16>::new()
-            .chain_update(source)
-            .chain_update(packet.get(1..2).unwrap_or_default())
-            .chain_update(authenticator);
-        let alike: Key = request.clone().finalize().into();
-        if let Some(&found) = self.current.get(&alike).or_else(|| self.previous.get(&alike)) {
+        let identifier = packet.get(1).copied().unwrap_or_default();
+        let authenticator: Key =
+            packet.get(AUTHENTICATOR).and_then(|octets| octets.try_into().ok()).unwrap_or_default();
+        let request = (self.hasher.hash_one(source), identifier, authenticator);
+        if let Some(&found) = self.current.get(&request).or_else(|| self.previous.get(&request)) {
             return found;
         }
-        let made: Key = request.chain_update(self.step.unwrap_or_default().to_be_bytes()).finalize().into();
+        let made: Key = Blake2b::<U16>::new()
+            .chain_update(source)
+            .chain_update([identifier])
+            .chain_update(authenticator)
+            .chain_update(self.step.unwrap_or_default().to_be_bytes())
+            .finalize()
+            .into();
         if self.current.len() >= MAX_REQUESTS {
             self.previous = std::mem::take(&mut self.current);
         }
-        self.current.insert(alike, made);
+        self.current.insert(request, made);
         made
     }
 

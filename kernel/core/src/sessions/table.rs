@@ -222,6 +222,9 @@ impl SessionTable {
     /// Take in a session, in place of what is known of it.
     pub fn put(&mut self, session: Session) {
         let (number, order, open) = (session.number, self.next_order, session.is_open());
+        if open && self.refresh(&session) {
+            return;
+        }
         self.remove(number);
         self.next_order += 1;
         self.next_number = self.next_number.max(number.saturating_add(1));
@@ -242,6 +245,19 @@ impl SessionTable {
             self.of_address.insert((self.hasher.hash_one(address), number));
         }
         self.held.insert(number, Held { session, order, open });
+    }
+
+    /// Take in another time of a session that is open, the newest with its ID, and found by the same texts; whether it was.
+    fn refresh(&mut self, session: &Session) -> bool {
+        let newest = self.newest(session.texts.get(NAS), session.texts.get(ID)).map(|newest| newest.number);
+        let same =
+            |held: &&mut Held| held.open && held.session.texts == session.texts && newest == Some(session.number);
+        let Some(held) = self.held.get_mut(&session.number).filter(same) else { return false };
+        self.open.remove(&held.order);
+        self.open.insert(self.next_order, session.number);
+        *held = Held { session: session.clone(), order: self.next_order, open: true };
+        self.next_order += 1;
+        true
     }
 
     fn remove(&mut self, number: i64) {
