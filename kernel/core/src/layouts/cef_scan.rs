@@ -6,7 +6,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::assemble::{is_unwanted, set_event_id, time_warning, warn};
 use super::cef::{MAX_KEYS, key_start};
-use super::cef_names::{Slot, is_custom};
+use super::cef_names::is_custom;
 use super::cef_windows::{HEADED, read_time};
 use super::payload::{from, is_white, trim};
 use crate::judge::Context;
@@ -29,8 +29,9 @@ pub fn filter(
 ) -> Option<Judged> {
     let [_, rt, cat, dhost] = find(message, start, end, |event_id| {
         set_event_id(message, event_id, source)?;
-        let known = context.layouts.text_of(source.text(message, source.envelope.event_id)).is_some();
-        (!known && is_unwanted(message, context, source)).then_some(())
+        let printed = source.text(message, source.envelope.event_id);
+        let marked = printed == context.layouts.cef.result_of.as_bytes() || context.layouts.text_of(printed).is_some();
+        (!marked && is_unwanted(message, context, source)).then_some(())
     })?;
     if cat.is_empty() || dhost.is_empty() || rt.is_empty() || source.envelope.event_id.is_empty() {
         return None;
@@ -45,12 +46,13 @@ pub fn filter(
     Some(Judged::Filtered { event_id: source.envelope.event_id })
 }
 
-/// The values of the four keys, if the event ID is one that is to be `noise`.
+/// The values of the four keys, if the event ID is one that is to be `noise`. What follows them is not read, unless a custom value stood
+/// before one of them, which a label behind may give its name.
 fn find(message: &[u8], start: usize, end: usize, mut noise: impl FnMut(Text) -> Option<()>) -> Option<[Text; 4]> {
     let extension = message.get(start..end)?;
     let mut values = [Text::EMPTY; 4];
     let (mut seen, mut open) = ([false; 4], None);
-    let mut first = true;
+    let (mut first, mut custom) = (true, false);
     for (count, equals) in memchr_iter(b'=', extension).enumerate() {
         if count == MAX_KEYS {
             return None;
@@ -68,6 +70,10 @@ fn find(message: &[u8], start: usize, end: usize, mut noise: impl FnMut(Text) ->
             if number == 0 {
                 noise(values[0])?;
             }
+            if seen == [true; 4] && !custom {
+                let few = count + memchr_iter(b'=', from(extension, equals)).count() <= MAX_KEYS;
+                return few.then_some(values);
+            }
         }
         let key = extension.get(begin..equals)?;
         match KEYS.iter().position(|&known| known == key) {
@@ -76,7 +82,7 @@ fn find(message: &[u8], start: usize, end: usize, mut noise: impl FnMut(Text) ->
                 open = Some((number, equals + 1));
             }
             _ if may_be_renaming(key, from(extension, equals + 1)) => return None,
-            _ => {}
+            _ => custom |= is_custom(key),
         }
     }
     if let Some((number, value)) = open {
@@ -88,9 +94,9 @@ fn find(message: &[u8], start: usize, end: usize, mut noise: impl FnMut(Text) ->
     (!first).then_some(values)
 }
 
-/// Whether the octets before `=` may end in a key that is looked for, or a label.
+/// Whether the octets before `=` may end in a key that is looked for, a custom one, or a label.
 fn is_of_interest(before: &[u8]) -> bool {
-    matches!(before, [.., b'r' | b'a' | b's', b't'] | [.., b'I', b'd'] | [.., b'e', b'l'])
+    matches!(before, [.., b'r' | b'a' | b's', b't'] | [.., b'I', b'd'] | [.., b'e', b'l'] | [.., b'0'..=b'9'])
 }
 
 /// The value of a key; None where it has to be unescaped.
@@ -99,7 +105,7 @@ fn close(message: &[u8], begin: usize, end: usize) -> Option<Text> {
     memchr(b'\\', value).is_none().then(|| trim(value, Text::in_message(begin, end)))
 }
 
-/// Whether a custom value may be given a name that the envelope is made of.
+/// Whether a custom value may be given the name of a key that is looked for.
 fn may_be_renaming(key: &[u8], rest: &[u8]) -> bool {
     if !key.strip_suffix(LABEL).is_some_and(is_custom) {
         return false;
@@ -107,5 +113,5 @@ fn may_be_renaming(key: &[u8], rest: &[u8]) -> bool {
     let label = from(rest, run(rest, 0, usize::MAX, is_white));
     let length = label.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'='));
     let word = label.get(..length.unwrap_or(label.len())).unwrap_or_default();
-    word.is_empty() || word == b"Reason" || Slot::of(word).is_some()
+    word.is_empty() || KEYS.contains(&word)
 }
