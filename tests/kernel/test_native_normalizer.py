@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_samples_are_the_kernels_own() -> None:
 def test_events(messages: list[bytes]) -> None:
     DEFAULT.agree(messages)
     DEFAULT.agree_on_events(messages)
+
+
+@st.composite
+def with_less(draw: st.DrawFn) -> bytes:
+    """A sample without some of its data and fields, so that records of one plan differ in which leaves they have."""
+    event = SAMPLES[draw(st.sampled_from(("4728", "4776", "7045")))]
+    kept = draw(st.lists(st.booleans(), min_size=len(event.data), max_size=len(event.data)))
+    data = tuple(pair for pair, keep in zip(event.data, kept, strict=True) if keep)
+    return encode_event(replace(event, data=data, level=draw(st.sampled_from(("", event.level))), record_id=draw(st.sampled_from(("", "7")))))
+
+
+@given(st.lists(with_less(), max_size=12))
+def test_records_that_differ_in_what_they_have(messages: list[bytes]) -> None:
+    DEFAULT.agree(messages)
 
 
 @given(st.lists(XML, max_size=3), SETTINGS, st.booleans())

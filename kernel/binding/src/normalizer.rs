@@ -64,11 +64,14 @@ impl Normalizer {
     ) -> PyResult<NativeBatch> {
         let spans = parse_u32(spans);
         let call = Call { arrival_ms, labels: &labels, events, max_rejects };
-        let (index, done) = py.detach(|| {
+        let (index, mut done) = py.detach(|| {
             let mut done = self.core.normalize(buffer, &spans, &call);
             (std::mem::take(&mut done.index).encode(), done)
         });
-        NativeBatch::new(py, &index, done)
+        let records = std::mem::take(&mut done.records);
+        let batch = NativeBatch::new(py, &records, &index, done);
+        self.core.take_back(records);
+        batch
     }
 
     /// Judge the verified accounting packets of a buffer.
@@ -102,11 +105,11 @@ impl Normalizer {
 }
 
 impl NativeBatch {
-    fn new(py: Python<'_>, index: &[u8], done: Normalized) -> PyResult<Self> {
+    fn new(py: Python<'_>, records: &[u8], index: &[u8], done: Normalized) -> PyResult<Self> {
         let computers = (done.computers.len() <= MAX_COMPUTERS)
             .then(|| done.computers.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect());
         Ok(Self {
-            records: PyBytes::new(py, &done.records).unbind(),
+            records: PyBytes::new(py, records).unbind(),
             index: PyBytes::new(py, index).unbind(),
             filtered: counts(py, &done.filtered)?,
             rejected: counts(py, &done.rejected)?,

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use crate::json_out::write_text;
 
+/// So many texts are compared sooner than hashed.
+const FEW: usize = 12;
+
 /// What one record's entry says.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)] // the fields of `pipeline.model.Entry`
@@ -50,7 +53,12 @@ impl Column {
         if self.texts.get(last as usize).is_some_and(|known| known.as_ref() == text) {
             return last;
         }
-        if let Some(&place) = self.known.get(text) {
+        let known = if self.texts.len() <= FEW {
+            self.texts.iter().position(|known| known.as_ref() == text).and_then(|place| u32::try_from(place).ok())
+        } else {
+            self.known.get(text).copied()
+        };
+        if let Some(place) = known {
             return place;
         }
         let place = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);

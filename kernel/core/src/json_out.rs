@@ -29,19 +29,10 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// Append `text`, which is UTF-8, as a JSON string.
 pub fn write_text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    let mut rest = text;
-    loop {
-        let plain = plain_octets(rest);
-        let (before, escaped) = rest.split_at(plain);
-        out.extend_from_slice(before);
-        let Some((&octet, behind)) = escaped.split_first() else { break };
-        match ESCAPES[usize::from(octet)] {
-            b'u' => {
-                let _ = write!(out, "\\u{octet:04x}");
-            }
-            letter => out.extend_from_slice(&[b'\\', letter]),
-        }
-        rest = behind;
+    if is_plain(text) {
+        out.extend_from_slice(text);
+    } else {
+        write_escaped(out, text);
     }
     out.push(b'"');
 }
@@ -51,47 +42,46 @@ pub fn write_int(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// How many octets at the beginning need no escape: sixteen at a time, then eight, the last eight once more where they overlap.
-fn plain_octets(text: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(block) = text.get(at..at + BLOCK) {
-        let escaped = |octet: u8| u8::from(octet < b' ') | u8::from(octet == b'"') | u8::from(octet == b'\\');
-        if block.iter().fold(0, |found, &octet| found | escaped(octet)) != 0 {
-            break;
-        }
-        at += BLOCK;
+/// Whether no octet has to be escaped: looked at in blocks, the last one overlapping the one before it.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    if let Some(last) = text.last_chunk::<BLOCK>() {
+        return is_plain_block(last) && text.chunks_exact(BLOCK).all(is_plain_block);
     }
-    while let Some(eight) = text.get(at..at + 8) {
-        let escaped = escaped_of(eight);
-        if escaped != 0 {
-            return at + escaped.trailing_zeros() as usize / 8;
-        }
-        at += 8;
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return is_plain_word(u64::from_le_bytes(*first)) && is_plain_word(u64::from_le_bytes(*last));
     }
-    if at == text.len() {
-        return at;
-    }
-    if let Some(last) = text.len().checked_sub(8) {
-        if escaped_of(&text[last..]) == 0 {
-            return text.len();
-        }
-    }
-    at + text[at..].iter().position(|&octet| ESCAPES[usize::from(octet)] != 0).unwrap_or(text.len() - at)
+    text.iter().all(|&octet| ESCAPES[usize::from(octet)] == 0)
 }
 
-/// The high bits of those of eight octets that are escaped; exact up to the lowest one.
-fn escaped_of(eight: &[u8]) -> u64 {
-    let word = eight.try_into().map_or(0, u64::from_le_bytes);
-    below_space(word) | equal(word, b'"') | equal(word, b'\\')
+#[inline]
+fn is_plain_block<'a>(block: impl IntoIterator<Item = &'a u8>) -> bool {
+    let escaped = |octet: u8| u8::from(octet < b' ') | u8::from(octet == b'"') | u8::from(octet == b'\\');
+    block.into_iter().fold(0, |found, &octet| found | escaped(octet)) == 0
 }
 
-/// The high bit of octets below 0x20; exact up to the lowest one that is marked.
-fn below_space(word: u64) -> u64 {
-    word.wrapping_sub(ONES * 0x20) & !word & HIGHS
+#[inline]
+fn is_plain_word(word: u64) -> bool {
+    let equal = |octet: u8| {
+        let differing = word ^ (ONES * u64::from(octet));
+        differing.wrapping_sub(ONES) & !differing
+    };
+    (word.wrapping_sub(ONES * 0x20) & !word | equal(b'"') | equal(b'\\')) & HIGHS == 0
 }
 
-/// The high bit of octets that are `octet`; exact up to the lowest one that is marked.
-fn equal(word: u64, octet: u8) -> u64 {
-    let differing = word ^ (ONES * u64::from(octet));
-    differing.wrapping_sub(ONES) & !differing & HIGHS
+#[cold]
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some(plain) = rest.iter().position(|&octet| ESCAPES[usize::from(octet)] != 0) {
+        let (before, escaped) = rest.split_at(plain);
+        out.extend_from_slice(before);
+        match ESCAPES[usize::from(escaped[0])] {
+            b'u' => {
+                let _ = write!(out, "\\u{:04x}", escaped[0]);
+            }
+            letter => out.extend_from_slice(&[b'\\', letter]),
+        }
+        rest = &escaped[1..];
+    }
+    out.extend_from_slice(rest);
 }

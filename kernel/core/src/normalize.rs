@@ -22,6 +22,9 @@ const MAX_MESSAGE: usize = 64 << 20;
 /// Largest arena that is kept for the next call.
 const MAX_KEPT: usize = 1 << 20;
 
+/// Largest memory of records that is kept: what becomes of a read of a MiB, with room to spare.
+const MAX_KEPT_RECORDS: usize = 4 << 20;
+
 /// Most different computers that are told apart.
 pub const MAX_COMPUTERS: usize = 16;
 
@@ -33,6 +36,8 @@ pub struct Normalizer {
     accounting: Option<Accounting>,
     /// As many as calls ran at once: what they learned of events serves the next ones.
     scratches: Mutex<Vec<Scratch>>,
+    /// Memory that held the records of a call: new memory costs a page fault each 4 KiB, more than writing them.
+    spare: Mutex<Vec<u8>>,
 }
 
 /// What all messages of one call have alike.
@@ -100,6 +105,7 @@ impl Normalizer {
             plans,
             accounting,
             scratches: Mutex::default(),
+            spare: Mutex::default(),
         })
     }
 
@@ -112,7 +118,8 @@ impl Normalizer {
             labels.push(b',');
         }
         let mut scratch = self.scratches.lock().ok().and_then(|mut scratches| scratches.pop()).unwrap_or_default();
-        let mut done = Normalized::default();
+        let records = self.spare.lock().map(|mut spare| core::mem::take(&mut *spare)).unwrap_or_default();
+        let mut done = Normalized { records, ..Normalized::default() };
         for (message, span) in (0..).zip(spans.chunks_exact(2)) {
             let octets = buffer.get(span[0] as usize..span[1] as usize).unwrap_or_default();
             if !self.message(message, octets, call, &labels, &mut scratch, &mut done) {
@@ -126,6 +133,16 @@ impl Normalizer {
             }
         }
         done
+    }
+
+    /// Take back the memory of records that were copied, for the next call.
+    pub fn take_back(&self, mut records: Vec<u8>) {
+        if let Ok(mut spare) = self.spare.lock() {
+            if (spare.capacity()..=MAX_KEPT_RECORDS).contains(&records.capacity()) {
+                records.clear();
+                *spare = records;
+            }
+        }
     }
 
     /// Judge the verified accounting packets of a buffer; None where the profile has no plan for them.

@@ -20,7 +20,8 @@ pub struct Profile {
     numbers: Vec<u64>,
     others: Vec<String>,
     keys: ByNumber<()>,
-    plans: ByNumber<usize>,
+    /// The plan of a key, and whether the key is kept by the profile.
+    plans: ByNumber<(usize, bool)>,
 }
 
 /// Event keys with something of each, in the order of the numbers that their IDs are; IDs that are none come first.
@@ -54,8 +55,12 @@ impl Profile {
                 None => profile.others.push(key.event_id.clone()),
             }
         }
-        let keys = ByNumber::new(keys.into_iter().map(|key| (key, ())));
-        Self { keys, plans: ByNumber::new(plans), ..profile }
+        profile.keys = ByNumber::new(keys.into_iter().map(|key| (key, ())));
+        let is_kept =
+            |key: &EventKey| profile.wants(key.channel.as_bytes(), key.provider.as_bytes(), key.event_id.as_bytes());
+        let plans: Vec<_> = plans.into_iter().map(|(key, plan)| (plan, is_kept(&key), key)).collect();
+        profile.plans = ByNumber::new(plans.into_iter().map(|(plan, kept, key)| (key, (plan, kept))));
+        profile
     }
 
     /// Whether everything is kept.
@@ -100,13 +105,14 @@ impl Profile {
     #[must_use]
     pub fn plan(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> Option<usize> {
         let any = ANY.as_bytes();
-        let own = if self.wants(channel, provider, event_id) { self.find(channel, provider, event_id) } else { None };
-        own.or_else(|| self.find(channel, any, any)).or_else(|| self.find(any, any, any))
+        let own = self.find(channel, provider, event_id).filter(|&(_, kept)| kept);
+        let found = own.or_else(|| self.find(channel, any, any)).or_else(|| self.find(any, any, any));
+        found.map(|(plan, _)| plan)
     }
 
-    fn find(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> Option<usize> {
+    fn find(&self, channel: &[u8], provider: &[u8], event_id: &[u8]) -> Option<(usize, bool)> {
         let number = number(event_id);
-        let like = |(_, key, _): &&(Option<usize>, EventKey, usize)| {
+        let like = |(_, key, _): &&(Option<usize>, EventKey, (usize, bool))| {
             key.channel.as_bytes() == channel
                 && key.provider.as_bytes() == provider
                 && (number.is_some() || key.event_id.as_bytes() == event_id)

@@ -4,10 +4,10 @@ use sha1::{Digest, Sha1};
 
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
-/// The UUID of `name` in `namespace`.
+/// The UUID of a name, before which the sixteen octets of its namespace stand.
 #[must_use]
-pub fn uuid5(namespace: [u8; 16], name: &[u8]) -> [u8; 16] {
-    let digest = Sha1::new().chain_update(namespace).chain_update(name).finalize();
+pub fn uuid5(name: &[u8]) -> [u8; 16] {
+    let digest = Sha1::digest(name);
     let mut uuid = [0; 16];
     uuid.copy_from_slice(&digest[..16]);
     uuid[6] = uuid[6] & 0x0f | 0x50;

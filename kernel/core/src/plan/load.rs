@@ -8,7 +8,7 @@ use super::names::Names;
 use super::read::Slot;
 use super::session;
 use super::{
-    Activity, Branch, Caption, Copy, Fill, IndexLeaves, Input, Leaves, MAX_INPUTS, MAX_LEAVES, MAX_OUTPUTS, Made,
+    Activity, Branch, Caption, Copy, Fill, IndexLeaves, Input, Leaves, MAX_INPUTS, MAX_LEAVES, MAX_OUTPUTS, Made, ONLY,
     Observable, Op, Options, Piece, Plan, Plans, Row, Spelling, Step, Target, Uid, Value,
 };
 use crate::json_out::write_text;
@@ -56,7 +56,7 @@ pub fn load(document: &[u8]) -> Loaded<(Context, Plans, Option<Accounting>)> {
     let (mut keys, mut plans) = (Vec::new(), Vec::new());
     for (number, keyed) in document.plans.into_iter().enumerate() {
         keys.push((event_key(keyed.key), number));
-        plans.push(keyed.plan.as_ref().map(|part| pool.plan(part)).transpose()?);
+        plans.push(keyed.plan.as_ref().map(|part| pool.plan(number, part)).transpose()?);
     }
     demand(pool.constants.len() < MAX_OCTETS, "too many constants")?;
     let wanted = document.keys.into_iter().map(event_key).collect();
@@ -100,7 +100,7 @@ impl Pool {
         constants.iter().map(|(leaf, constant)| Ok((checked_leaf(*leaf)?, self.value(constant)))).collect()
     }
 
-    fn plan(&mut self, part: &PlanPart) -> Loaded<Plan> {
+    fn plan(&mut self, number: usize, part: &PlanPart) -> Loaded<Plan> {
         demand(part.names.len() <= MAX_NUMBER && part.debugs.len() <= MAX_NUMBER, "too many names")?;
         demand(usize::from(part.time_debug) < part.debugs.len(), "time_debug")?;
         let mut layout = Vec::new();
@@ -147,6 +147,7 @@ impl Pool {
         });
         let observables = observables.collect::<Loaded<_>>()?;
         Ok(Plan {
+            number,
             longest_missing: part.missing.iter().map(String::len).max().unwrap_or_default(),
             missing: part.missing.iter().map(|text| text.as_bytes().into()).collect(),
             names: Names::new(part.names.iter().map(|name| (name.name.as_bytes().into(), name.mapped)).collect()),
@@ -170,7 +171,7 @@ impl Pool {
 
     fn ops(&mut self, parts: &[OpPart]) -> Loaded<Vec<Op>> {
         let op = |part: &OpPart| match part {
-            OpPart::Row(row) => self.row(row).map(|loaded| copied(row, &loaded).map_or(Op::Row(loaded), Op::Copy)),
+            OpPart::Row(row) => self.row(row).map(|loaded| shortened(row, &loaded).unwrap_or(Op::Row(loaded))),
             OpPart::Choice(branches) => {
                 branches.iter().map(|branch| self.branch(branch)).collect::<Loaded<_>>().map(Op::Choice)
             }
@@ -184,11 +185,7 @@ impl Pool {
         let transforms = part.transforms.iter().map(|named| {
             let found = transform(&named.name).ok_or_else(|| LoadError(format!("no transform {}", named.name)))?;
             demand(named.to.len() <= MAX_OUTPUTS, "too many targets")?;
-            let mut targets = [Target::Nowhere; MAX_OUTPUTS];
-            for (target, to) in targets.iter_mut().zip(&named.to) {
-                *target = self.target(to)?;
-            }
-            Ok((found, targets))
+            Ok((found, named.to.iter().map(|to| self.target(to)).collect::<Loaded<_>>()?))
         });
         let transforms = transforms.collect::<Loaded<_>>()?;
         let table = part.table.iter().map(|(text, constant)| (text.as_bytes().into(), self.value(constant)));
@@ -262,15 +259,20 @@ impl Pool {
     }
 }
 
-/// The row as a [`Copy`], if it is no more.
-fn copied(part: &RowPart, row: &Row) -> Option<Copy> {
-    let ([named], [(_, [Target::Leaf { leaf, .. }, ..])], &[input]) =
-        (part.transforms.as_slice(), row.transforms.as_slice(), row.inputs.as_slice())
-    else {
-        return None;
-    };
-    let printed = named.name == "text";
-    (printed || named.name == "copy").then_some(Copy { input, leaf: *leaf, printed, unless: row.unless })
+/// The row as a [`Copy`] or a [`Fill`], if it is no more.
+fn shortened(part: &RowPart, row: &Row) -> Option<Op> {
+    let [(_, targets)] = row.transforms.as_slice() else { return None };
+    let &[Target::Leaf { leaf, .. }] = targets.as_slice() else { return None };
+    let unless = row.unless;
+    match (part.transforms.first()?.name.as_str(), row.inputs.as_slice()) {
+        ("copy", &[input]) => Some(Op::Copy(Copy { input, leaf, printed: false, unless })),
+        ("text", &[input]) => Some(Op::Copy(Copy { input, leaf, printed: true, unless })),
+        ("const", []) => {
+            let constants = vec![(leaf, row.options.value?)];
+            Some(Op::Fill(Fill { unless: unless | ONLY[usize::from(leaf)], when: None, debug: None, constants }))
+        }
+        _ => None,
+    }
 }
 
 fn spelled(part: &SpelledPart) -> Loaded<(Input, Spelling)> {

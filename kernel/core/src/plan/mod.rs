@@ -2,6 +2,7 @@
 //! [`map_event`] is the twin of `normalizers.engine.map_event`, [`write_record`] that of `encode_record`.
 
 mod document;
+mod form;
 mod load;
 mod names;
 mod payload_digest;
@@ -112,6 +113,7 @@ impl Plans {
 /// How one event is mapped.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    number: usize,
     missing: Vec<Box<[u8]>>,
     longest_missing: usize,
     names: Names,
@@ -142,7 +144,7 @@ enum Op {
 
 #[derive(Clone, Debug)]
 struct Row {
-    transforms: Vec<(Transform, [Target; MAX_OUTPUTS])>,
+    transforms: Vec<(Transform, Vec<Target>)>,
     inputs: Vec<Input>,
     unless: Leaves,
     options: Options,
@@ -159,7 +161,6 @@ struct Copy {
 
 #[derive(Clone, Copy, Debug)]
 enum Target {
-    Nowhere,
     Leaf { leaf: u8, other: u8 },
     Unmapped(Text),
 }

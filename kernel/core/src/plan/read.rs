@@ -1,5 +1,6 @@
 //! Reading the envelope by name, and telling what stands for nothing.
 
+use crate::json_out::write_int;
 use crate::source::{Envelope, EventTime, Source, Text};
 
 use super::{Plan, Value};
@@ -83,43 +84,55 @@ impl Slot {
     }
 
     /// What the envelope has at this slot, present or missing.
+    #[inline]
     pub fn read(self, source: &mut Source) -> Option<Value> {
-        let time = source.envelope.time;
         match self {
-            Self::TimeMs => {
-                time.map(|time| Value::Int(time.seconds.saturating_mul(1000) + i64::from(time.nanos / 1_000_000)))
-            }
+            Self::TimeMs => source.envelope.time.map(|time| Value::Int(milliseconds(time))),
             Self::StatusType => source.envelope.status_type.map(Value::Int),
             Self::ArrivalMs => source.envelope.arrival_ms.map(Value::Int),
-            Self::TimeOffset => time?.offset_minutes.map(|minutes| Value::Int(i64::from(minutes))),
+            Self::TimeOffset => source.envelope.time?.offset_minutes.map(|minutes| Value::Int(i64::from(minutes))),
             Self::TimeExact => {
-                let exact = exact(time?);
-                Some(Value::Text(source.copy(exact.as_bytes())))
+                let (time, start) = (source.envelope.time?, source.arena.len());
+                write_exact(&mut source.arena, time);
+                Some(Value::Text(source.since(start)))
             }
             _ => Some(Value::Text(self.text(&source.envelope))),
         }
     }
 }
 
-/// Seconds with the fraction digits that were delivered.
-fn exact(time: EventTime) -> String {
-    let mut text = format!("{}.{:09}", time.seconds, time.nanos);
-    let kept = match time.digits {
-        0 => text.len() - 10,
-        digits => text.len() - 9 + usize::from(digits.min(9)),
-    };
-    text.truncate(kept);
-    text
+/// Milliseconds since the Unix epoch, what is finer cut.
+fn milliseconds(time: EventTime) -> i64 {
+    time.seconds.saturating_mul(1000) + i64::from(time.nanos / 1_000_000)
+}
+
+/// Append seconds with the fraction digits that were delivered.
+fn write_exact(out: &mut Vec<u8>, time: EventTime) {
+    write_int(out, time.seconds);
+    if time.digits == 0 {
+        return;
+    }
+    out.push(b'.');
+    let mut fraction = [b'0'; 9];
+    let mut rest = time.nanos;
+    for digit in fraction.iter_mut().rev() {
+        *digit = b"0123456789"[(rest % 10) as usize];
+        rest /= 10;
+    }
+    out.extend_from_slice(&fraction[..usize::from(time.digits.min(9))]);
 }
 
 impl Plan {
     /// Whether a text stands for nothing: blank, one of the plan's texts, or in a field that a row reads an insert that was never
     /// resolved (`%%1793`).
+    #[inline]
     pub(super) fn is_missing(&self, text: &[u8], mapped: bool) -> bool {
         let (Some(&first), Some(&last)) = (text.first(), text.last()) else { return true };
-        if first > b' ' && last > b' ' && text.len() > self.longest_missing && first != b'%' {
-            return false;
-        }
+        let surely = first > b' ' && last > b' ' && text.len() > self.longest_missing && first != b'%';
+        !surely && self.is_nothing(text, mapped)
+    }
+
+    fn is_nothing(&self, text: &[u8], mapped: bool) -> bool {
         let bare = trimmed(text);
         bare.is_empty()
             || self.missing.iter().any(|missing| missing.as_ref() == bare)

@@ -1,6 +1,6 @@
 //! Writing one record as a line of JSON with sorted keys, by its plan's layout: twin of `normalizers/encoder.py`.
 
-use super::{Plan, Plans, Run, Step, Value};
+use super::{Plan, Plans, Run, Value};
 use crate::json_out::{write_int, write_text};
 use crate::source::{Source, Text, octets_of};
 use crate::uid::uuid_text;
@@ -26,44 +26,25 @@ pub fn write_record(
     plan: &Plan,
     message: &[u8],
     source: &Source,
-    run: &Run,
+    run: &mut Run,
     labels: &[u8],
     out: &mut Vec<u8>,
 ) {
+    let mut forms = core::mem::take(&mut run.forms);
+    let form = forms.of(plan, run.present(), &plans.constants);
     let labels = [plans.labels.as_slice(), labels];
-    Writer { plan, run, message, source, constants: &plans.constants, labels, out }.record();
+    let mut writer = Writer { plan, run, message, source, constants: &plans.constants, labels, out };
+    for (before, leaf) in form.values() {
+        writer.out.extend_from_slice(before);
+        writer.value(writer.run.at(leaf));
+    }
+    out.extend_from_slice(form.end());
+    run.forms = forms;
 }
 
 impl Writer<'_> {
     fn text(&self, text: Text) -> &[u8] {
         octets_of(text, self.message, &self.source.arena, self.constants)
-    }
-
-    /// Every member is followed by a comma; the last one's becomes its object's end.
-    fn record(mut self) {
-        let (layout, present) = (&self.plan.layout, self.run.present());
-        self.out.push(b'{');
-        let mut at = 0;
-        while let Some(&step) = layout.get(at) {
-            at += 1;
-            match step {
-                Step::Fixed(text) => self.raw(text),
-                Step::Leaf(key, leaf) => {
-                    if let Some(value) = self.run.value(leaf) {
-                        self.raw(key);
-                        self.value(value);
-                        self.out.push(b',');
-                    }
-                }
-                Step::Open(key, leaves, _) if present & leaves != 0 => self.raw(key),
-                Step::Open(_, _, behind) => at = behind,
-                Step::Close => {
-                    self.end(b'}');
-                    self.out.push(b',');
-                }
-            }
-        }
-        self.end(b'}');
     }
 
     fn raw(&mut self, constant: Text) {
@@ -74,7 +55,7 @@ impl Writer<'_> {
         write_text(self.out, octets_of(text, self.message, &self.source.arena, self.constants));
     }
 
-    /// Put an object's or a list's end in the place of its last comma.
+    /// Put a list's end in the place of its last comma, or an object's.
     fn end(&mut self, end: u8) {
         match self.out.last_mut() {
             Some(last) if *last == b',' => *last = end,

@@ -1,5 +1,6 @@
 //! Running a plan over one source: twin of `_Run` in `normalizers/engine.py`, whose docstring has the rules.
 
+use super::form::Forms;
 use super::{Copy, Input, Leaves, MAX_INPUTS, MAX_LEAVES, ONLY, Op, Plan, Plans, Row, Target, Value};
 use crate::source::{Source, Text};
 use crate::transforms::{Output, Outputs, Texts};
@@ -27,6 +28,7 @@ pub struct Run {
     pub(super) uid: [u8; 16],
     pub(super) weak: bool,
     pub(super) scratch: Vec<u8>,
+    pub(super) forms: Forms,
 }
 
 impl Default for Run {
@@ -46,6 +48,7 @@ impl Default for Run {
             uid: [0; 16],
             weak: false,
             scratch: Vec::new(),
+            forms: Forms::default(),
         }
     }
 }
@@ -89,6 +92,11 @@ impl Run {
     /// What stands at a leaf.
     pub(super) fn value(&self, leaf: u8) -> Option<Value> {
         if self.has(leaf) { Some(self.values[usize::from(leaf)]) } else { None }
+    }
+
+    /// What stands at a leaf that is present.
+    pub(super) fn at(&self, leaf: u8) -> Value {
+        self.values[usize::from(leaf)]
     }
 
     /// Which leaves are present.
@@ -149,21 +157,21 @@ impl Engine<'_> {
     }
 
     pub(super) fn read(&mut self, input: Input) -> Option<Value> {
-        let value = match input {
+        let text = match input {
             Input::Absent => return None,
             Input::Written(leaf) => {
                 return self.run.value(leaf).filter(|value| matches!(value, Value::Text(_) | Value::Int(_)));
             }
-            Input::Envelope(slot) => slot.read(self.source)?,
+            Input::Envelope(slot) => match slot.read(self.source)? {
+                Value::Text(text) => text,
+                value => return Some(value),
+            },
             Input::Payload { name, .. } => {
                 let first = *self.run.first.get(usize::from(name))?;
-                Value::Text(self.source.payload.get(first as usize)?.1)
+                self.source.payload.get(first as usize)?.1
             }
         };
-        match value {
-            Value::Text(text) if self.plan.is_missing(self.source.text(self.message, text), true) => None,
-            value => Some(value),
-        }
+        (!self.plan.is_missing(self.source.text(self.message, text), true)).then_some(Value::Text(text))
     }
 
     fn ops(&mut self, ops: &[Op]) {

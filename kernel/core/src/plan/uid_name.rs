@@ -15,8 +15,9 @@ impl Engine<'_> {
         let way = plan.uids.iter().find(|way| way.need.is_none_or(|need| self.read(need).is_some()))?;
         let mut name = std::mem::take(&mut self.run.scratch);
         name.clear();
+        name.extend_from_slice(&self.plans.namespace);
         self.uid_name(way, &mut name);
-        self.run.uid = uuid5(self.plans.namespace, &name);
+        self.run.uid = uuid5(&name);
         self.run.weak = way.weak;
         self.run.scratch = name;
         Some(())
@@ -42,13 +43,13 @@ impl Engine<'_> {
     }
 
     fn spell(&mut self, value: Value, how: Spelling, timed: bool, name: &mut Vec<u8>) {
-        let start = name.len();
         match (how, value) {
             (Spelling::Seconds, Value::Int(_)) if !timed => {}
             (Spelling::Seconds, Value::Int(ms)) => write_int(name, ms.div_euclid(1000)),
             (Spelling::Tens, Value::Int(ms)) => write_int(name, ms.div_euclid(10_000) * 10),
             (_, Value::Int(number)) => write_int(name, number),
             (_, value) => {
+                let start = name.len();
                 let mut texts = self.texts();
                 let text = texts.printed(Some(value));
                 name.extend_from_slice(texts.get(text));
