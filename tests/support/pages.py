@@ -119,8 +119,10 @@ def read_steps(block: Block) -> list[Step]:
 
 
 def quoted_commands(page: Path) -> Iterator[tuple[int, str]]:
-    """(line number, text) of every `tidegate ...` quoted in a sentence or a table."""
+    """(line number, text) of every `tidegate ...` quoted in a sentence or a table, or in an indented block as README has them."""
     for number, line in read_prose(page):
+        if line.startswith(("    tidegate ", f"    {PROMPT}tidegate ")):
+            yield number, line.strip().removeprefix(PROMPT)
         for text in INLINE.findall(line):
             if text.startswith("tidegate "):
                 yield number, text.replace("\\|", "|")
