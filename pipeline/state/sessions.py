@@ -3,7 +3,7 @@
 A commit plans what its words change, stores the plan with them (`pipeline.state.stored_sessions`), and has the table take it over once it is durable. So the
 table is what a restart would load, always.
 
-The kernel holds it (`kernel.SessionTable`), at about 0.3 kB a session; what it does is written in `pipeline.state.table`.
+The kernel holds it (`kernel.SessionTable`), at about 0.4 kB a session; what it does is written in `pipeline.state.table`.
 """
 
 from __future__ import annotations

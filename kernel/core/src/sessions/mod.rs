@@ -2,6 +2,7 @@
 
 mod draft;
 mod line;
+mod lists;
 mod session;
 mod table;
 

@@ -1,13 +1,14 @@
 //! The table and its plans: twin of `SessionTable` in `pipeline/state/table.py`.
 //!
 //! What is looked for by text (the newest session of an ID, those of a server, an account, an address) is found by a hash whose
-//! key peers don't know, and compared with the text: so an index takes 16 octets a session and no text of its own.
+//! key peers don't know, and compared with the text: so an index holds no text.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use super::draft::Draft;
+use super::lists::{Index, Links, List};
 use super::session::{ADDRESS, ID, NAS, Session, UNNUMBERED, USER};
 use crate::radius::Changes;
 
@@ -38,31 +39,33 @@ pub struct SessionPlan {
     pub evicted: usize,
 }
 
-/// A session, its place in the order of its kind, and whether that is those which are open.
-#[derive(Clone, Debug)]
-struct Held {
-    session: Session,
-    order: u64,
-    open: bool,
-}
-
-/// The table.
+/// The table: sessions in slots, which lists and indexes speak of.
 #[derive(Clone, Debug)]
 pub struct SessionTable {
     limits: Limits,
     hasher: RandomState,
-    held: HashMap<i64, Held>,
-    /// Numbers in the order in which they were last heard of.
-    open: BTreeMap<u64, i64>,
+    slots: Vec<Option<Held>>,
+    vacant: Vec<u32>,
+    by_number: HashMap<i64, u32>,
+    orders: Links,
+    /// In the order in which they were last heard of.
+    open: List,
+    opened: usize,
     /// Those that have ended or are silent, in the order in which they came to be so.
-    closed: BTreeMap<u64, i64>,
+    closed: List,
     newest: HashMap<u64, i64>,
     /// Those without an end.
-    of_nas: BTreeSet<(u64, i64)>,
-    of_account: BTreeSet<(u64, i64)>,
-    of_address: BTreeSet<(u64, i64)>,
+    of_nas: Index,
+    of_account: Index,
+    of_address: Index,
     next_number: i64,
-    next_order: u64,
+}
+
+/// A session, and whether it is among those that are open.
+#[derive(Clone, Debug)]
+struct Held {
+    session: Session,
+    open: bool,
 }
 
 impl SessionTable {
@@ -72,39 +75,46 @@ impl SessionTable {
         Self {
             limits,
             hasher: RandomState::new(),
-            held: HashMap::new(),
-            open: BTreeMap::new(),
-            closed: BTreeMap::new(),
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            by_number: HashMap::new(),
+            orders: Links::default(),
+            open: List::EMPTY,
+            opened: 0,
+            closed: List::EMPTY,
             newest: HashMap::new(),
-            of_nas: BTreeSet::new(),
-            of_account: BTreeSet::new(),
-            of_address: BTreeSet::new(),
+            of_nas: Index::default(),
+            of_account: Index::default(),
+            of_address: Index::default(),
             next_number: UNNUMBERED + 1,
-            next_order: 0,
         }
     }
 
     /// How many sessions there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.held.len()
+        self.by_number.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.by_number.is_empty()
     }
 
     /// How many haven't ended, nor fallen silent.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.open.len()
+        self.opened
     }
 
     /// All of them, the closed ones first, each kind in its order.
     pub fn sessions(&self) -> impl Iterator<Item = &Session> {
-        self.closed.values().chain(self.open.values()).filter_map(|number| self.session(*number))
+        self.listed(self.closed).chain(self.listed(self.open))
+    }
+
+    fn listed(&self, list: List) -> impl Iterator<Item = &Session> {
+        self.orders.slots(list).filter_map(|slot| self.in_slot(slot))
     }
 
     /// Those of an account, by its name without case, that were open at a time, in the order in which they began.
@@ -121,9 +131,8 @@ impl SessionTable {
         self.were_open(found.filter(|session| session.texts.get(ADDRESS) == address), at_ms)
     }
 
-    fn found<'a>(&'a self, index: &'a BTreeSet<(u64, i64)>, text: &[u8]) -> impl Iterator<Item = &'a Session> {
-        let hash = self.hasher.hash_one(text);
-        index.range((hash, i64::MIN)..=(hash, i64::MAX)).filter_map(|&(_, number)| self.session(number))
+    fn found<'a>(&'a self, index: &'a Index, text: &[u8]) -> impl Iterator<Item = &'a Session> {
+        index.slots(self.hasher.hash_one(text)).filter_map(|slot| self.in_slot(slot))
     }
 
     fn were_open<'a>(&self, found: impl Iterator<Item = &'a Session>, at_ms: i64) -> Vec<&'a Session> {
@@ -132,8 +141,12 @@ impl SessionTable {
         open
     }
 
+    fn in_slot(&self, slot: u32) -> Option<&Session> {
+        self.slots.get(slot as usize)?.as_ref().map(|held| &held.session)
+    }
+
     fn session(&self, number: i64) -> Option<&Session> {
-        self.held.get(&number).map(|held| &held.session)
+        self.in_slot(*self.by_number.get(&number)?)
     }
 
     /// The newest session of a server with this ID.
@@ -152,11 +165,11 @@ impl SessionTable {
             self.end_restarted(&mut draft);
         }
         let age = |session: &Session| now_ms.saturating_sub(session.heard_at_ms);
-        let silent = self.aged(&self.open, &draft, |session| age(session) > self.limits.idle_ms);
-        let gone = self.aged(&self.closed, &draft, |session| {
+        let silent = self.aged(self.open, &draft, |session| age(session) > self.limits.idle_ms);
+        let gone = self.aged(self.closed, &draft, |session| {
             age(session) > self.limits.keep_ms.saturating_add(if session.is_open() { self.limits.idle_ms } else { 0 })
         });
-        let fresh = draft.saved.iter().filter(|session| !self.held.contains_key(&session.number)).count();
+        let fresh = draft.saved.iter().filter(|session| !self.by_number.contains_key(&session.number)).count();
         let excess = (self.len() + fresh).saturating_sub(gone.len().saturating_add(self.limits.max));
         let mut plan = SessionPlan { saved: Vec::new(), silent, gone, evicted: 0 };
         if excess > 0 {
@@ -174,11 +187,12 @@ impl SessionTable {
     fn end_restarted(&self, draft: &mut Draft<'_>) {
         let mut ending = Vec::new();
         for (nas, times) in &draft.restarts {
-            let untold = self.found(&self.of_nas, nas).filter(|session| !draft.saves(session.number));
             let last = times.last().copied().unwrap_or(i64::MIN);
-            ending.extend(
-                untold.filter(|session| session.texts.get(NAS) == &**nas && session.begun_at_ms < last).cloned(),
-            );
+            let began_before = |session: &&Session| session.texts.get(NAS) == &**nas && session.begun_at_ms < last;
+            let untold = self.found(&self.of_nas, nas).filter(|session| !draft.saves(session.number));
+            let mut untold: Vec<_> = untold.filter(began_before).cloned().collect();
+            untold.sort_by_key(|session| session.number);
+            ending.extend(untold);
         }
         ending.extend(draft.saved.iter().cloned());
         for session in ending {
@@ -189,17 +203,16 @@ impl SessionTable {
     }
 
     /// Numbers of the first sessions that are old, and were not heard of just now.
-    fn aged(&self, known: &BTreeMap<u64, i64>, draft: &Draft<'_>, is_old: impl Fn(&Session) -> bool) -> Vec<i64> {
-        let first = known.values().take(AGED_AT_ONCE).copied();
-        let old = first.take_while(|&number| self.session(number).is_some_and(&is_old));
-        old.filter(|&number| !draft.saves(number)).collect()
+    fn aged(&self, list: List, draft: &Draft<'_>, is_old: impl Fn(&Session) -> bool) -> Vec<i64> {
+        let old = self.listed(list).take(AGED_AT_ONCE).take_while(|session| is_old(session));
+        old.map(|session| session.number).filter(|&number| !draft.saves(number)).collect()
     }
 
     /// Numbers of those that leave where there are too many, first to last.
     fn leaving(&self, draft: &Draft<'_>, gone: &[i64], excess: usize) -> Vec<i64> {
         let gone: HashSet<i64> = gone.iter().copied().collect();
         let stays = |number: &i64| !gone.contains(number) && !draft.saves(*number);
-        let untold = self.closed.values().chain(self.open.values()).copied().filter(stays);
+        let untold = self.sessions().map(|session| session.number).filter(stays);
         let told =
             [false, true].into_iter().flat_map(|open| draft.saved.iter().filter(move |each| each.is_open() == open));
         untold.chain(told.map(|session| session.number)).take(excess).collect()
@@ -209,11 +222,14 @@ impl SessionTable {
     pub fn take(&mut self, plan: &SessionPlan) {
         plan.gone.iter().for_each(|&number| self.remove(number));
         for number in &plan.silent {
-            if let Some(held) = self.held.get_mut(number).filter(|held| held.open) {
-                self.open.remove(&held.order);
-                (held.order, held.open) = (self.next_order, false);
-                self.closed.insert(held.order, *number);
-                self.next_order += 1;
+            let Some(&slot) = self.by_number.get(number) else { continue };
+            if let Some(Some(held)) =
+                self.slots.get_mut(slot as usize).filter(|held| held.as_ref().is_some_and(|held| held.open))
+            {
+                held.open = false;
+                self.opened -= 1;
+                self.orders.remove(&mut self.open, slot);
+                self.orders.push(&mut self.closed, slot);
             }
         }
         plan.saved.iter().for_each(|session| self.put(session.clone()));
@@ -221,55 +237,76 @@ impl SessionTable {
 
     /// Take in a session, in place of what is known of it.
     pub fn put(&mut self, session: Session) {
-        let (number, order, open) = (session.number, self.next_order, session.is_open());
-        if open && self.refresh(&session) {
+        if session.is_open() && self.refresh(&session) {
             return;
         }
+        let (number, open) = (session.number, session.is_open());
         self.remove(number);
-        self.next_order += 1;
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
         self.next_number = self.next_number.max(number.saturating_add(1));
         let [nas, id, user, _, address, _] = session.texts.all();
         if open {
-            self.open.insert(order, number);
-            self.of_nas.insert((self.hasher.hash_one(nas), number));
+            self.opened += 1;
+            self.orders.push(&mut self.open, slot);
+            self.of_nas.insert(self.hasher.hash_one(nas), slot);
         } else {
-            self.closed.insert(order, number);
+            self.orders.push(&mut self.closed, slot);
         }
         if self.newest(nas, id).is_none_or(|newest| session.is_newer(newest)) {
             self.newest.insert(self.hasher.hash_one((nas, id)), number);
         }
         if !user.is_empty() {
-            self.of_account.insert((self.hasher.hash_one(user.to_ascii_lowercase().as_slice()), number));
+            self.of_account.insert(self.account_hash(user), slot);
         }
         if !address.is_empty() {
-            self.of_address.insert((self.hasher.hash_one(address), number));
+            self.of_address.insert(self.hasher.hash_one(address), slot);
         }
-        self.held.insert(number, Held { session, order, open });
+        self.by_number.insert(number, slot);
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(Held { session, open });
+        }
+    }
+
+    fn account_hash(&self, user: &[u8]) -> u64 {
+        self.hasher.hash_one(user.to_ascii_lowercase().as_slice())
     }
 
     /// Take in another time of a session that is open, the newest with its ID, and found by the same texts; whether it was.
     fn refresh(&mut self, session: &Session) -> bool {
         let newest = self.newest(session.texts.get(NAS), session.texts.get(ID)).map(|newest| newest.number);
-        let same =
-            |held: &&mut Held| held.open && held.session.texts == session.texts && newest == Some(session.number);
-        let Some(held) = self.held.get_mut(&session.number).filter(same) else { return false };
-        self.open.remove(&held.order);
-        self.open.insert(self.next_order, session.number);
-        *held = Held { session: session.clone(), order: self.next_order, open: true };
-        self.next_order += 1;
+        let Some(&slot) = self.by_number.get(&session.number) else { return false };
+        let Some(Some(held)) = self.slots.get_mut(slot as usize) else { return false };
+        if !held.open || held.session.texts != session.texts || newest != Some(session.number) {
+            return false;
+        }
+        held.session.clone_from(session);
+        self.orders.remove(&mut self.open, slot);
+        self.orders.push(&mut self.open, slot);
         true
     }
 
     fn remove(&mut self, number: i64) {
-        let Some(Held { session, order, open }) = self.held.remove(&number) else { return };
-        if open { &mut self.open } else { &mut self.closed }.remove(&order);
+        let Some(slot) = self.by_number.remove(&number) else { return };
+        let Some(Held { session, open }) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        self.vacant.push(slot);
+        self.opened -= usize::from(open);
+        self.orders.remove(if open { &mut self.open } else { &mut self.closed }, slot);
         let [nas, id, user, _, address, _] = session.texts.all();
         let newest = self.hasher.hash_one((nas, id));
         if self.newest.get(&newest) == Some(&number) {
             self.newest.remove(&newest);
         }
-        self.of_nas.remove(&(self.hasher.hash_one(nas), number));
-        self.of_account.remove(&(self.hasher.hash_one(user.to_ascii_lowercase().as_slice()), number));
-        self.of_address.remove(&(self.hasher.hash_one(address), number));
+        if session.is_open() {
+            self.of_nas.remove(self.hasher.hash_one(nas), slot);
+        }
+        if !user.is_empty() {
+            self.of_account.remove(self.account_hash(user), slot);
+        }
+        if !address.is_empty() {
+            self.of_address.remove(self.hasher.hash_one(address), slot);
+        }
     }
 }
