@@ -88,7 +88,7 @@ def verdict(findings: Sequence[Finding], *, strict: bool) -> ExitCode:
     return ExitCode.WARNINGS if strict and Level.WARNING in levels else ExitCode.OK
 
 
-COLOURS: Final = {Level.OK: "32", Level.WARNING: "33", Level.ERROR: "31"}
+COLOURS: Final = {Level.OK: "32", Level.UNKNOWN: "36", Level.WARNING: "33", Level.ERROR: "31"}
 
 
 def render_findings(findings: Sequence[Finding], *, as_json: bool, colour: bool) -> str:

@@ -25,6 +25,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from forwarders.settings import ForwarderSettings
+from gateway.check_settings import CheckSettings
 from gateway.config_errors import explain_errors
 from gateway.config_version import STEPS, VERSION, Tree, upgrade
 from kernel import Engine
@@ -99,6 +100,7 @@ class Config(Settings):
     forwarders: tuple[ForwarderSettings, ...] = ()
     metrics: MetricsSettings | None = None
     log: LogSettings = LogSettings()
+    check: CheckSettings = CheckSettings()
     _outdated: tuple[str, ...] = PrivateAttr(())
 
     @property

@@ -12,9 +12,10 @@ from gateway.config import Config
 
 
 class Level(StrEnum):
-    """How bad."""
+    """How bad; `unknown` where it can't be known from here, and somebody has to look."""
 
     OK = "ok"
+    UNKNOWN = "unknown"
     WARNING = "warning"
     ERROR = "error"
 
@@ -23,15 +24,17 @@ class Level(StrEnum):
 class Finding:
     """One thing looked at.
 
-    what:  the setting, file or address.
-    why:   how it is.
-    fix:   what to do about it; empty where nothing has to be done.
+    what:   the setting, file or address.
+    why:    how it is.
+    fix:    what to do about it, or where to look; empty where nothing has to be done.
+    check:  which check found it, by its name in the table of all checks.
     """
 
     level: Level
     what: str
     why: str
     fix: str = ""
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)

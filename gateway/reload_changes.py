@@ -21,6 +21,7 @@ LIVE: Final[Mapping[str, str]] = {
     "gateway.drain": "the stop to come",
     "normalize": "messages that come next",
     "log.level": "lines that come next",
+    "check": "nobody: only `tidegate check` reads it",
     "forwarders": "a new one begins where `start` says; a changed one goes on where it stood; a removed one's place stays (`[spool] keep_removed`)",
     "listeners.syslog.mode": "messages that come next",
     "listeners.syslog.zone": "messages that come next",

@@ -159,8 +159,8 @@ def test_more_connections_than_descriptors(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_verdicts() -> None:
-    ok, warning, error = (Finding(level, "a", "b") for level in Level)
-    assert verdict([ok], strict=True) == ExitCode.OK
+    ok, unknown, warning, error = (Finding(level, "a", "b") for level in Level)
+    assert verdict([ok, unknown], strict=True) == ExitCode.OK
     assert verdict([ok, warning], strict=False) == ExitCode.OK
     assert verdict([ok, warning], strict=True) == ExitCode.WARNINGS
     assert verdict([error, warning], strict=True) == ExitCode.FAILED
