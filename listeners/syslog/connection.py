@@ -33,6 +33,9 @@ BUSY_READ: Final = 64 << 10
 GATHER_S: Final = 0.001
 """A peer that sent so much at once is given so long to send more: a firehose costs by the read."""
 
+NEWCOMER_S: Final = 0.25
+"""Left to a connection that a drain finds before its first octet: whoever has just connected is about to say something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -90,6 +93,7 @@ class Connection:
         self._count: Final = count
         self._shared: Final = shared
         self._size, self._full = SMALLEST_READ, False
+        self._grace = NEWCOMER_S
 
     async def converse(self) -> str | None:
         """Hand on everything the peer sends; returns why it ended, None where the peer closed in good order."""
@@ -138,7 +142,9 @@ class Connection:
         full, self._full = self._full, False
         if full and self._wait.ended_by is None:
             return True
-        return await self._wait.until(self._channel.readable, deadline)
+        came = await self._wait.until(self._channel.readable, deadline, self._grace)
+        self._grace = 0.0
+        return came
 
     async def _read_out(self) -> None:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
