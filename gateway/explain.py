@@ -186,7 +186,7 @@ def _lines(number: int, total: int, account: Account, *, colour: bool) -> Iterat
 
 
 def _octets(field: Field) -> str:
-    return f"{field.start}-{field.end}" if field.start >= 0 else "rewritten"
+    return f"{field.start}-{field.end}" if field.start >= 0 else "can't tell"
 
 
 def _shown(text: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
 from normalizers.engine import Mapped
@@ -12,6 +14,7 @@ from wire.layouts.layout import Layout
 from wire.syslog_header import SyslogHeader
 
 MAX_FIELDS: Final = 256
+TELLING: Final = 8  # octets of a text that is hardly found elsewhere by chance
 
 
 class Verdict(StrEnum):
@@ -52,7 +55,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A piece of the message: its octets where it stands there verbatim, else start and end are -1 (escaped, or repaired)."""
+    """A piece of the message: its octets where they can be told, else start and end are -1 (escaped, repaired, or found in several places)."""
 
     name: str
     text: str
@@ -72,27 +75,45 @@ class Explanation:
     record: bytes = b""
 
 
+NAMES: Final = {"time_text": "SystemTime", "record_id": "EventRecordID", "user_sid": "UserID"}
+"""How an event spells the envelope's names, where that isn't the name itself without its underscores."""
+ENVELOPE: Final = ("provider", "event_id", "version", "level", "task", "opcode", "keywords", "time_text", "record_id", "channel", "computer", "user_sid")
+SEPARATION: Final = rb"[^0-9A-Za-z]{1,32}"
+WORD: Final = rb"[0-9A-Za-z_]"
+
+
 def explain_fields(message: bytes, judgement: Judgement) -> tuple[Field, ...]:
     """Header fields, then the event's envelope and the first 256 data, each with the octets it was read from where they can be told."""
     fields = [Field(f"header.{field.name}", field.text, field.start, field.end) for field in judgement.header.fields]
-    event, at = judgement.event, judgement.header.payload_start
+    event, start = judgement.event, judgement.header.payload_start
     if event is None:
         return tuple(fields)
-    envelope = ("provider", "event_id", "version", "level", "task", "opcode", "keywords", "time_text", "record_id", "channel", "computer", "user_sid")
-    for name in envelope:
+    for name in ENVELOPE:
         text: str = getattr(event, name)
         if name == "time_text" and event.time is not None:
             text = event.time.text
         if text:
-            fields.append(_located(message, name, text, judgement.header.payload_start))
+            fields.append(_located(message, name, NAMES.get(name, name.replace("_", "")), text, start))
+    at = start
     for name, text in event.data[:MAX_FIELDS]:
-        found = _located(message, f"data.{name}", text, at)
+        found = _located(message, f"data.{name}", name, text, at)
+        if found.start < 0 < at - start:
+            found = _located(message, f"data.{name}", name, text, start)
         at = max(at, found.end)
         fields.append(found)
     return tuple(fields)
 
 
-def _located(message: bytes, name: str, text: str, at: int) -> Field:
+def _located(message: bytes, shown: str, name: str, text: str, at: int) -> Field:
+    """Behind its name, or where a text that is long enough to be itself stands as a word of its own."""
     octets = text.encode("utf-8", "replace")
-    start = message.find(octets, at) if octets else -1
-    return Field(name, text, start, start + len(octets) if start >= 0 else -1)
+    if not octets or octets not in message:
+        return Field(shown, text)
+    value = re.escape(octets) + rb"(?!" + WORD + rb")"
+    found = re.compile(rb"(?i:" + re.escape(name.encode("utf-8", "replace")) + rb")" + SEPARATION + rb"(" + value + rb")").search(message, at)
+    if found is not None:
+        return Field(shown, text, *found.span(1))
+    places = [place.start() for place in islice(re.compile(rb"(?<!" + WORD + rb")" + value).finditer(message, at), 2)]
+    if len(places) == 1 or (places and len(octets) >= TELLING):
+        return Field(shown, text, places[0], places[0] + len(octets))
+    return Field(shown, text)

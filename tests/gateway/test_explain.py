@@ -56,6 +56,30 @@ def test_fields_stand_where_it_says() -> None:
     assert all(stands[field["name"]] == field["text"] for field in fields if field["name"] in stands)
 
 
+def test_a_short_text_is_looked_for_behind_its_name() -> None:
+    head = b"<134>1 2026-05-01T10:00:00Z dc1 wazuh 0 - - "
+    system = b'{"win":{"system":{"providerName":"Microsoft-Windows-Security-Auditing","eventID":"4728","version":"0","level":"1","task":"13826","opcode":"1",'
+    rest = b'"keywords":"0x8020000000000000","eventRecordID":"77","channel":"Security","computer":"dc1"},"eventdata":{"memberName":"1"}}}'
+    (account,) = explain(head + system + rest)
+    fields = account["fields"]
+    assert isinstance(fields, list)
+    starts = {field["name"]: field["start"] for field in fields}
+    raw = head + system + rest
+    for name, marked in {"version": b'"version":"', "level": b'"level":"', "opcode": b'"opcode":"', "data.MemberName": b'"memberName":"'}.items():
+        assert starts[name] == raw.index(marked) + len(marked)
+
+
+def test_equal_texts_stand_each_behind_its_own_name() -> None:
+    head = b"<13>Mar  1 10:00:00 dc1 CEF:0|Microsoft|Microsoft Windows||Microsoft-Windows-Security-Auditing:4776|x|5|"
+    raw = head + b"rt=1772359200000 cat=Security cn1=5 externalId=5 duser=5 dvchost=a"
+    (account,) = explain(raw)
+    fields = account["fields"]
+    assert isinstance(fields, list)
+    starts = {field["name"]: field["start"] for field in fields}
+    assert starts["data.cn1"] == raw.index(b"cn1=") + 4
+    assert starts["data.duser"] == raw.index(b"duser=") + 6
+
+
 #   octets                                                     verdicts                      rule               why
 CASES = [
     (XML.replace(b"4776", b"4624"),                            ["filtered"],                 "",                "understood and unwanted"),
