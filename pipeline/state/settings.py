@@ -14,7 +14,7 @@ class SessionSettings(Settings):
 
     idle:         silence after which a session has ended.
     keep_closed:  how long one that has ended is still known, since events that belong to it come late.
-    max:          how many are known; those that ended first leave first, counted. One takes about 1 kB of memory and 0.2 kB on disk.
+    max:          how many are known; those that ended first leave first, counted. One takes about 0.4 kB of memory and 0.2 kB on disk.
     """
 
     idle: Duration = 24 * HOUR
