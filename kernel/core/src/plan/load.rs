@@ -195,6 +195,7 @@ impl Pool {
         Ok(Row {
             transforms,
             inputs: part.inputs.iter().map(input).collect::<Loaded<_>>()?,
+            takes: takes(&part.inputs)?,
             unless: leaves(&part.unless)?,
             options: Options { table, value, default: part.default, dollar: part.dollar },
         })
@@ -263,10 +264,10 @@ impl Pool {
 fn shortened(part: &RowPart, row: &Row) -> Option<Op> {
     let [(_, targets)] = row.transforms.as_slice() else { return None };
     let &[Target::Leaf { leaf, .. }] = targets.as_slice() else { return None };
-    let unless = row.unless;
+    let &Row { takes, unless, .. } = row;
     match (part.transforms.first()?.name.as_str(), row.inputs.as_slice()) {
-        ("copy", &[input]) => Some(Op::Copy(Copy { input, leaf, printed: false, unless })),
-        ("text", &[input]) => Some(Op::Copy(Copy { input, leaf, printed: true, unless })),
+        ("copy", &[input]) => Some(Op::Copy(Copy { input, leaf, printed: false, takes, unless })),
+        ("text", &[input]) => Some(Op::Copy(Copy { input, leaf, printed: true, takes, unless })),
         ("const", []) => {
             let constants = vec![(leaf, row.options.value?)];
             Some(Op::Fill(Fill { unless: unless | ONLY[usize::from(leaf)], when: None, debug: None, constants }))
@@ -287,11 +288,17 @@ fn spelled(part: &SpelledPart) -> Loaded<(Input, Spelling)> {
 
 fn input(part: &InputPart) -> Loaded<Input> {
     Ok(match (part.payload, &part.envelope, part.written) {
-        (Some(name), None, None) => Input::Payload { name: checked_number(name)?, takes: part.takes },
+        (Some(name), None, None) => Input::Payload(checked_number(name)?),
         (None, Some(name), None) => Slot::of(name).map_or(Input::Absent, Input::Envelope),
         (None, None, Some(leaf)) => Input::Written(checked_leaf(leaf)?),
         _ => Input::Absent,
     })
+}
+
+/// The payload names that a row takes.
+fn takes(parts: &[InputPart]) -> Loaded<u64> {
+    let mut names = parts.iter().filter(|part| part.takes).filter_map(|part| part.payload);
+    names.try_fold(0, |set, name| Ok(set | 1 << checked_number(name)?))
 }
 
 fn leaves(numbers: &[u8]) -> Loaded<Leaves> {

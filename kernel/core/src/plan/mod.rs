@@ -146,6 +146,8 @@ enum Op {
 struct Row {
     transforms: Vec<(Transform, Vec<Target>)>,
     inputs: Vec<Input>,
+    /// The payload names that aren't left over once the row has written, one bit each.
+    takes: u64,
     unless: Leaves,
     options: Options,
 }
@@ -156,6 +158,7 @@ struct Copy {
     input: Input,
     leaf: u8,
     printed: bool,
+    takes: u64,
     unless: Leaves,
 }
 
@@ -168,7 +171,7 @@ enum Target {
 #[derive(Clone, Copy, Debug)]
 enum Input {
     Absent,
-    Payload { name: u8, takes: bool },
+    Payload(u8),
     Envelope(read::Slot),
     Written(u8),
 }

@@ -166,7 +166,7 @@ impl Engine<'_> {
                 Value::Text(text) => text,
                 value => return Some(value),
             },
-            Input::Payload { name, .. } => {
+            Input::Payload(name) => {
                 let first = *self.run.first.get(usize::from(name))?;
                 self.source.payload.get(first as usize)?.1
             }
@@ -215,9 +215,7 @@ impl Engine<'_> {
         if row.printed && !matches!(value, Value::Text(_)) {
             value = Value::Text(self.texts().printed(Some(value)));
         }
-        if let Input::Payload { name, takes: true } = row.input {
-            self.run.taken |= 1 << name;
-        }
+        self.run.taken |= row.takes;
         self.run.set(row.leaf, value);
     }
 
@@ -243,17 +241,17 @@ impl Engine<'_> {
 
     /// Write all outputs, or, where one's leaf is there already, none.
     fn write(&mut self, row: &Row, targets: &[Target], outputs: &Outputs) {
-        let pairs = || targets.iter().zip(outputs).filter(|(_, output)| **output != Output::Nothing);
-        let written = |(target, _): (&Target, _)| matches!(target, Target::Leaf { leaf, .. } if self.run.has(*leaf));
-        if pairs().any(written) {
-            return;
-        }
-        for input in &row.inputs {
-            if let &Input::Payload { name, takes: true } = input {
-                self.run.taken |= 1 << name;
+        let mut leaves = 0;
+        for (target, output) in targets.iter().zip(outputs) {
+            if let (&Target::Leaf { leaf, .. }, Output::Value(_) | Output::Other(_)) = (target, output) {
+                leaves |= ONLY[usize::from(leaf)];
             }
         }
-        for (&target, &output) in pairs() {
+        if self.run.present & leaves != 0 {
+            return;
+        }
+        self.run.taken |= row.takes;
+        for (&target, &output) in targets.iter().zip(outputs) {
             match (target, output) {
                 (Target::Leaf { leaf, .. }, Output::Value(value)) => self.run.set(leaf, value),
                 (Target::Leaf { leaf, other }, Output::Other(text)) => {
