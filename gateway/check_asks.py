@@ -20,6 +20,7 @@ import h11
 import trio
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import NameOID
 
 from forwarders.http.settings import ClientTls
 from gateway.check_ways import AskError, UnbelievedError, Way, asking, client_context, connected, exchange, fetch_status, secured
@@ -33,6 +34,7 @@ SHOWN: Final = 4
 MOST_ADDRESSES: Final = 8
 NAME_CHARACTERS: Final = 160
 NO_ISSUER: Final = "an issuer that can't be read"
+EXEMPT: Final = "exempt this destination from TLS inspection"
 LOOK_ELSEWHERE: Final = "compare with what a machine on another network is shown: openssl s_client -connect HOST:443 -showcerts"
 
 
@@ -141,16 +143,21 @@ async def ask_certificate(way: Way, host: str, tls: ClientTls, known: Prerequisi
             version = str(stream.version())
     except UnbelievedError as error:
         issuer = await _issuer_of_unbelieved(way, host)
-        if product := known.interceptor(issuer):
-            raise AskError(f"{product} decrypts on the way: the certificate is issued by {issuer}") from error
-        raise AskError(f"{error.why} (issued by {issuer})", "renew it, or name its authority as ca in the table's tls") from error
-    if product := known.interceptor(issuer):
-        raise AskError(f"{product} decrypts on the way: the certificate is issued by {issuer}")
+        if product := known.interceptor(issuer.name):
+            raise AskError(f"{product} decrypts on the way: the certificate is issued by {issuer.name}", EXEMPT) from error
+        raise AskError(f"{error.why} (issued by {issuer.name})", "renew it, or name its authority as ca in the table's tls") from error
+    if product := known.interceptor(issuer.name):
+        raise AskError(f"{product} decrypts on the way: the certificate is issued by {issuer.name}", EXEMPT)
+    said = f"{version}; its certificate is issued by {issuer.name}"
     if root is None:
-        return Answer(Level.OK, f"{version}; its certificate is issued by {issuer}")
+        if issuer.public or tls.ca:
+            return Answer(Level.OK, said)
+        why = f"{said}, which this machine believes and which is no public authority: your organization's own, or somebody who decrypts on the way"
+        return Answer(Level.UNKNOWN, why, f"if it is your own, name it as ca in the table's tls; {LOOK_ELSEWHERE}")
     if only is None:
-        return Answer(Level.UNKNOWN, f"{version}; issued by {issuer}, and this machine doesn't have {root.name} to compare with", "install ca-certificates")
-    return Answer(Level.UNKNOWN, f"{version}; issued by {issuer}, which this machine believes, and not under {root.name}: somebody may decrypt", LOOK_ELSEWHERE)
+        return Answer(Level.UNKNOWN, f"{said}, and this machine doesn't have {root.name} to compare with", "install ca-certificates")
+    own = "" if issuer.public else ", and is no public authority's"
+    return Answer(Level.UNKNOWN, f"{said}, which this machine believes{own}; it isn't under {root.name}, so somebody may decrypt", LOOK_ELSEWHERE)
 
 
 async def ask_status(way: Way, host: str, tls: ClientTls, path: str, statuses: tuple[int, ...]) -> Answer:
@@ -163,15 +170,30 @@ async def ask_status(way: Way, host: str, tls: ClientTls, path: str, statuses: t
     return Answer(Level.OK, f"answers {status}")
 
 
-def read_issuer(der: bytes | None) -> str:
-    """Who issued a certificate, as RFC 4514 writes it, cut."""
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who issued a certificate.
+
+    name:    as RFC 4514 writes it, cut.
+    public:  whether it may be one of the public authorities, whose names have an organization and a country (CA/Browser Forum, Baseline Requirements
+             section 7.1.2); one without is an organization's own, or made by something on the way.
+    """
+
+    name: str
+    public: bool
+
+
+def read_issuer(der: bytes | None) -> Issuer:
+    """The issuer of a certificate, whatever is wrong with it."""
     try:
-        return x509.load_der_x509_certificate(der or b"").issuer.rfc4514_string()[:NAME_CHARACTERS] or NO_ISSUER
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):  # whatever is wrong with it, it is hostile or broken
-        return NO_ISSUER
+        name = x509.load_der_x509_certificate(der or b"").issuer
+        public = all(name.get_attributes_for_oid(kind) for kind in (NameOID.ORGANIZATION_NAME, NameOID.COUNTRY_NAME))
+        return Issuer(name.rfc4514_string()[:NAME_CHARACTERS] or NO_ISSUER, public)
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):  # it is hostile or broken
+        return Issuer(NO_ISSUER, public=False)
 
 
-async def _issuer_of_unbelieved(way: Way, host: str) -> str:
+async def _issuer_of_unbelieved(way: Way, host: str) -> Issuer:
     blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     blind.check_hostname = False
     blind.verify_mode = ssl.CERT_NONE
@@ -191,8 +213,11 @@ def _only(context: ssl.SSLContext, root: Root) -> ssl.SSLContext | None:
 
 
 async def _resolve(host: str) -> list[str]:
-    with asking():
-        found = await trio.socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    try:
+        with asking():
+            found = await trio.socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except AskError as error:
+        raise AskError(error.why) from error  # who asks for a name knows better what to do
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 

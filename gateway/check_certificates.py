@@ -1,13 +1,13 @@
-"""Whether certificates are valid now and for a while, and whether their keys are their owner's alone."""
+"""Whether certificates are valid now and for a while, and whether their keys are their owner's alone; `check_chain` looks at what they say."""
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from gateway.check_places import check_private
 from gateway.findings import Finding, Level
 from pipeline.errors import WireError
 from wire.x509 import parse_validities
@@ -15,20 +15,18 @@ from wire.x509 import parse_validities
 SOON: Final = timedelta(days=30)
 
 
-def check_files(certificates: Iterable[Path], key: Path, now: datetime) -> Iterator[Finding]:
+def check_files(certificates: Iterable[Path], key: Path | None, now: datetime) -> Iterator[Finding]:
     """Look at PEM files that can be read.
 
     Args:
-        certificates: the server's, and those of authorities.
-        key: the server's.
+        certificates: our own, and those of authorities.
+        key: our own, if there is one.
         now: the time they have to be valid at.
     """
     for path in certificates:
         yield from _check_expiry(path, now)
-    if key.stat().st_mode & stat.S_IRWXO:
-        yield Finding(Level.WARNING, str(key), "every user of this machine may read this private key", f"chmod 0600 {key}")
-    else:
-        yield Finding(Level.OK, str(key), "the certificate's key")
+    if key is not None:
+        yield check_private(key, "private key")
 
 
 def _check_expiry(path: Path, now: datetime) -> Iterator[Finding]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
+from gateway.check_secrets import MAKE_ONE, weakness
 from gateway.findings import Finding, Level, Subject
-
-COMFORTABLE: Final = 24
-"""Octets of a secret that nobody tries out: one packet heard is enough to try it offline, at billions a second."""
 
 
 def check_radius(subject: Subject) -> Iterator[Finding]:
@@ -26,9 +23,8 @@ def check_radius(subject: Subject) -> Iterator[Finding]:
         secret = client.secret.get_secret_value()
         if secret in owners:
             yield Finding(Level.WARNING, what, f"has the secret of {owners[secret]}: who learns it of one can forge the other", "give each its own")
-        elif len(secret) < COMFORTABLE:
-            why = f"its secret has {len(secret)} octets, and whoever hears one packet can try secrets in peace"
-            yield Finding(Level.WARNING, what, why, f"make one of {COMFORTABLE} random characters or more: openssl rand -hex 16")
+        elif why := weakness(secret):
+            yield Finding(Level.WARNING, what, why, MAKE_ONE)
         else:
             yield Finding(Level.OK, what, ways)
         owners.setdefault(secret, client.name)

@@ -43,6 +43,7 @@ PROXY_FIXES: Final = {
 }
 
 
+ASK_DNS: Final = "see whether the name is right, and let this machine ask a DNS server that knows it"
 SYSTEM_ERRORS: Final = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, UnicodeError)
 """UnicodeError is a name that can't be spelled in IDNA."""
 
@@ -201,7 +202,8 @@ def asking() -> Iterator[None]:
     except SYSTEM_ERRORS as error:
         causes = list(_causes(error))
         kind = UnbelievedError if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) else AskError
-        raise kind(words(error)) from error
+        unknown = any(isinstance(cause, socket.gaierror) for cause in causes)
+        raise kind(words(error), ASK_DNS if unknown else "") from error
 
 
 WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import checks_page
 import commands_page
 import decisions_page
 import metrics_page
@@ -17,6 +18,7 @@ FOLDER: Final = Path(__file__).parents[1]
 NOTE: Final = "<!-- Written by `make references`; a test compares. Edit {source} instead. -->\n\n"
 PAGES: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "adr/README.md": ("the decisions' titles", decisions_page.write_page),
+    "reference/checks.md": ("gateway/check.py and gateway/prerequisites.toml", checks_page.write_page),
     "reference/commands.md": ("gateway/cli", commands_page.write_page),
     "reference/metrics.md": ("pipeline/metrics.py", metrics_page.write_page),
     "reference/schema.md": ("normalizers/mappings", schema_page.write_page),

@@ -23,7 +23,7 @@ from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, 
 from gateway.check_connect import ask_all, examine_connections
 from gateway.check_questions import Question
 from gateway.check_settings import Cloud
-from gateway.check_ways import AskError, Way, connected
+from gateway.check_ways import AskError, Way, client_context, connected
 from gateway.cli import main
 from gateway.config import load
 from gateway.exit_code import ExitCode
@@ -270,6 +270,14 @@ def test_a_certificate_of_somebody_who_is_believed(trust: ClientTls) -> None:
     assert "issued by" in answer.why
 
 
+def test_a_certificate_of_an_authority_of_nobody_public(trust: ClientTls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine believes it, and nobody named it: an organization's own, or somebody on the way."""
+    monkeypatch.setattr("gateway.check_asks.client_context", lambda _: client_context(trust))
+    answer = trio.run(certificate_of, speaks_tls(CA.issue_cert(HOST)), ClientTls())
+    assert answer.level is Level.UNKNOWN
+    assert "no public authority" in answer.why
+
+
 def test_a_certificate_that_is_not_under_the_root_it_should_be_under(tmp_path: Path) -> None:
     other = trustme.CA(organization_name="Contoso Web Security")
     (tmp_path / "both.pem").write_bytes(CA.cert_pem.bytes() + other.cert_pem.bytes())
@@ -330,7 +338,7 @@ def test_arbitrary_octets_for_tls_and_http(octets: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_arbitrary_octets_for_a_certificate(octets: bytes) -> None:
-    assert read_issuer(octets)
+    assert read_issuer(octets).public is False
 
 
 @pytest.mark.parametrize(("status", "level"), [(200, Level.OK), (503, Level.OK), (403, Level.ERROR), (407, Level.ERROR)])
