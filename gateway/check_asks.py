@@ -28,6 +28,8 @@ from gateway.findings import Level
 from gateway.prerequisites import Prerequisites, Root
 from pipeline.errors import MessageError
 from pipeline.settings import SocketAddress
+from wire.radius.authenticators import encode_status_server, verify_response
+from wire.radius.packet import AUTHENTICATOR_OCTETS
 from wire.sntp import Reply, encode_request, parse_reply
 
 SHOWN: Final = 4
@@ -80,16 +82,20 @@ async def ask_port(way: Way) -> Answer:
 
 async def ask_datagram(address: SocketAddress, question: bytes) -> Answer:
     """Whether it answers a question, whatever it answers."""
-    answer = await exchange(address, question)
+    answer = await exchange(address, lambda: question)
     return Answer(Level.OK, f"answers ({len(answer)} octets)")
 
 
 async def ask_time(address: SocketAddress, *, limit_s: float, notable_s: float, clock: Callable[[], int] = time.time_ns) -> Answer:
     """How far its clock is from ours."""
-    nonce = secrets.randbits(64)
-    sent_ns = arrived_ns = clock()
+    nonce = sent_ns = arrived_ns = 0
     found: Reply | None = None
     refused: MessageError | None = None
+
+    def request() -> bytes:
+        nonlocal nonce, sent_ns
+        nonce, sent_ns = secrets.randbits(64), clock()
+        return encode_request(nonce)
 
     def accept(octets: bytes) -> bool:
         nonlocal arrived_ns, found, refused
@@ -98,10 +104,10 @@ async def ask_time(address: SocketAddress, *, limit_s: float, notable_s: float, 
             found = parse_reply(octets, nonce, arrived_ns)
         except MessageError as error:
             refused = error
-            return error.rule in SNTP_WORDS  # what isn't even an answer to us is passed over
+            return error.rule in SNTP_WORDS  # what isn't even an answer to the last request is passed over
         return True
 
-    await exchange(address, encode_request(nonce), accept)
+    await exchange(address, request, accept)
     if found is None:
         raise AskError(SNTP_WORDS[refused.rule] if refused else "no answer")
     seconds = found.offset_ns(sent_ns, arrived_ns) / 1e9
@@ -117,6 +123,17 @@ SNTP_WORDS: Final = {
     "sntp-stratum": "its clock isn't synchronized",
     "sntp-time": "it says no time",
 }
+
+
+async def ask_radius(address: SocketAddress, secret: bytes) -> Answer:
+    """Whether a RADIUS server answers Status-Server (RFC 5997), which it only does to whom it shares a secret with."""
+    request = encode_status_server(secrets.randbits(8), secrets.token_bytes(AUTHENTICATOR_OCTETS), secret)
+    answer = await exchange(address, lambda: request, lambda octets: octets[1:2] == request[1:2])
+    try:
+        verify_response(answer, request, secret)
+    except MessageError as error:
+        raise AskError("answers Status-Server, and signs with another secret", "write the same secret on both sides") from error
+    return Answer(Level.OK, "answers Status-Server, with our secret")
 
 
 async def ask_certificate(way: Way, host: str, tls: ClientTls, known: Prerequisites, root: Root | None = None) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from forwarders.kafka_settings import KafkaSettings
 from forwarders.sensor_settings import RelaySettings, SensorSettings
 from forwarders.settings import ForwarderSettings
 from forwarders.syslog_settings import SyslogSettings, SyslogTransport
-from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_reverse, ask_status, ask_time
+from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_radius, ask_reverse, ask_status, ask_time
 from gateway.check_ways import PORTS, Way
 from gateway.config import Config
 from gateway.findings import Level
@@ -24,7 +24,7 @@ from gateway.prerequisites import Ask, Need, Of, Prerequisite, Prerequisites
 from pipeline.settings import SocketAddress
 
 DESTINATION: Final = "destination"
-TCP, TLS, UDP = "tcp", "tls", "udp"
+TCP, TLS, UDP, RADIUS = "tcp", "tls", "udp", "radius"
 USUAL: Final = ClientTls()
 
 
@@ -100,8 +100,9 @@ async def _look(row: Prerequisite) -> Answer:
 class Place:
     """Where a forwarder connects to.
 
-    transport:  tcp, tls or udp.
+    transport:  tcp, tls, udp or radius.
     host:       what the certificate has to say.
+    secret:     of radius.
     """
 
     transport: str
@@ -109,11 +110,14 @@ class Place:
     host: str = ""
     tls: ClientTls = USUAL
     proxy: ProxySettings | None = None
+    secret: bytes = field(default=b"", repr=False)
 
 
 def _places(forwarder: ForwarderSettings) -> Iterator[Place]:
     match forwarder:
-        case SensorSettings() | RelaySettings():
+        case RelaySettings():
+            yield Place(RADIUS, forwarder.address[1], secret=forwarder.secret.get_secret_value())
+        case SensorSettings():
             yield Place(str(forwarder.address[0]), forwarder.address[1])
         case SyslogSettings():
             transport, address = forwarder.address
@@ -143,9 +147,12 @@ def _about_destination(name: str, place: Place, known: Prerequisites) -> Questio
         TCP: partial(ask_port, way),
         TLS: partial(ask_certificate, way, place.host, place.tls, known),
         UDP: partial(_ask_unanswered, place.address.host),
+        RADIUS: partial(ask_radius, place.address, place.secret),
     }
-    fix = "see whether its address is right, it runs, and firewalls let this through; records wait in the spool meanwhile"
-    return Question(DESTINATION, f"forwarder {name} {place.transport} {place.address}", asks[place.transport], Level.ERROR, Level.ERROR, fix)
+    silence, fix = Level.ERROR, "see whether its address is right, it runs, and firewalls let this through; records wait in the spool meanwhile"
+    if place.transport == RADIUS:
+        silence, fix = Level.UNKNOWN, "a server that shares no secret with us, or has no Status-Server (RFC 5997), is silent too: look into its log"
+    return Question(DESTINATION, f"forwarder {name} {place.transport} {place.address}", asks[place.transport], Level.ERROR, silence, fix)
 
 
 async def _ask_unanswered(host: str) -> Answer:

@@ -10,6 +10,7 @@ The gateway itself never reads it.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from enum import StrEnum
 from typing import Annotated, Final
@@ -20,15 +21,18 @@ from forwarders.http.settings import ProxySettings
 from pipeline.settings import Duration, Settings
 
 MOST: Final = 1000
-HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
+HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)
 WORKSPACE: Final = "sensorapi.atp.azure.com"
 
 
 def check_host(value: str) -> str:
     """A name or an address, without port."""
-    if HOST.fullmatch(value) is None:
-        raise ValueError("write a host name or an address, without port, as in 'dc01.contoso.example'")
-    return value
+    if HOST.fullmatch(value) is not None:
+        return value
+    try:
+        return str(ipaddress.IPv6Address(value))
+    except ValueError:
+        raise ValueError("write a host name or an address, without port, as in 'dc01.contoso.example'") from None
 
 
 Host = Annotated[str, AfterValidator(check_host)]

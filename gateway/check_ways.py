@@ -107,8 +107,8 @@ async def secured(way: Way, context: ssl.SSLContext, host: str) -> AsyncIterator
         yield secure
 
 
-async def exchange(address: SocketAddress, request: bytes, accept: Callable[[bytes], bool] = bool) -> bytes:
-    """The first datagram that `accept` takes, asked for each second until there is one.
+async def exchange(address: SocketAddress, request: Callable[[], bytes], accept: Callable[[bytes], bool] = bool) -> bytes:
+    """The first datagram that `accept` takes; `request` is asked what to send each second until there is one.
 
     Raises:
         AskError: it can't be sent, or nobody listens there.
@@ -119,7 +119,7 @@ async def exchange(address: SocketAddress, request: bytes, accept: Callable[[byt
         with trio.socket.socket(family, kind, protocol) as sock:
             await sock.connect(resolved)
             while True:
-                await sock.send(request)
+                await sock.send(request())
                 with trio.move_on_after(AGAIN_S):
                     while True:
                         octets = await sock.recv(DATAGRAM_OCTETS)
@@ -202,7 +202,7 @@ def asking() -> Iterator[None]:
     except SYSTEM_ERRORS as error:
         causes = list(_causes(error))
         kind = UnbelievedError if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes) else AskError
-        unknown = any(isinstance(cause, socket.gaierror) for cause in causes)
+        unknown = any(isinstance(cause, socket.gaierror | UnicodeError) for cause in causes)
         raise kind(words(error), ASK_DNS if unknown else "") from error
 
 

@@ -26,8 +26,8 @@ CONNECT: Final = f"""
 ## With `--connect`
 
 Questions to others, by what sensors need around them. A `no` is what the third column says; where nobody answers in time, so is silence, but to a datagram:
-then nothing can be known. Destinations are asked as `{DESTINATION}`: the connection, TLS and its certificate, through their proxy; not over UDP, where nobody
-answers.
+then nothing can be known. Destinations are asked as `{DESTINATION}`: the connection, TLS and its certificate, through their proxy; Status-Server of
+a RADIUS server; nothing over UDP else, where nobody answers.
 
 | check | right is | a no is | what to do |
 |---|---|---|---|

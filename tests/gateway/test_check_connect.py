@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarders.http.settings import ClientTls, ProxySettings
-from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_reverse, ask_status, ask_time, read_issuer
+from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_radius, ask_reverse, ask_status, ask_time, read_issuer
 from gateway.check_connect import ask_all, examine_connections
 from gateway.check_questions import Question
 from gateway.check_settings import Cloud
@@ -29,7 +29,9 @@ from gateway.config import load
 from gateway.exit_code import ExitCode
 from gateway.findings import Finding, Level
 from gateway.prerequisites import Of, Prerequisites, Root, load_prerequisites
+from pipeline.errors import ConfigError
 from pipeline.settings import SocketAddress
+from wire.radius.authenticators import encode_response
 from wire.sntp import Reply, encode_reply
 
 KNOWN = load_prerequisites()
@@ -229,6 +231,39 @@ def test_a_datagram_nobody_takes() -> None:
             await ask_datagram(SocketAddress("127.0.0.1", refused_port()), b"x")
 
     trio.run(main)
+
+
+@pytest.mark.parametrize(("theirs", "level"), [(b"0123456789abcdef", Level.OK), (b"fedcba9876543210", Level.ERROR)])
+def test_a_radius_server(theirs: bytes, level: Level) -> None:
+    async def main() -> Answer:
+        async with udp(lambda request: encode_response(request, theirs)) as address:
+            try:
+                return await ask_radius(address, b"0123456789abcdef")
+            except AskError as error:
+                return Answer(Level.ERROR, error.why)
+
+    answer = trio.run(main)
+    assert answer.level is level
+    assert "secret" in answer.why
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=20)
+def test_arbitrary_datagrams(octets: bytes) -> None:
+    """Whatever comes, a question ends with an answer, a "no", or its time."""
+
+    async def main() -> tuple[Finding, ...]:
+        async with udp(lambda request: octets[:1] + request[1:2] + octets[1:]) as address:
+            asked = [
+                Question("c", "w", ask, Level.ERROR, Level.UNKNOWN, "f")
+                for ask in (
+                    partial(ask_radius, address, b"0123456789abcdef"),
+                    partial(ask_time, address, limit_s=1, notable_s=1),
+                )
+            ]
+            return await ask_all(asked, seconds=0.02, at_once=2)
+
+    assert {finding.level for finding in trio.run(main)} <= {Level.ERROR, Level.UNKNOWN}
 
 
 CA = trustme.CA()
@@ -527,6 +562,17 @@ def test_destinations(tmp_path: Path, trust: ClientTls) -> None:
         ("web", Level.OK),
         ("kafka", Level.OK),
     ]
+
+
+@pytest.mark.parametrize("host", ["", "a b", "dc01:389", "http://dc01", "dc\n", "-", "x" * 300, "dé"])
+def test_what_is_no_host(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError):
+        config_of(tmp_path, f"[check]\ndomain_controllers = [{host!r}]\n".replace("'", '"'))
+
+
+@pytest.mark.parametrize("host", ["dc01", "dc01.contoso.example", "192.0.2.1", "2001:db8::1", "_x.contoso.example"])
+def test_a_host(tmp_path: Path, host: str) -> None:
+    assert config_of(tmp_path, f'[check]\ndomain_controllers = ["{host}"]\n').check.domain_controllers == (host,)
 
 
 def test_the_package_names_each_prerequisite_once() -> None:
