@@ -37,7 +37,7 @@ MOST_ADDRESSES: Final = 8
 NAME_CHARACTERS: Final = 160
 NO_ISSUER: Final = "an issuer that can't be read"
 EXEMPT: Final = "exempt this destination from TLS inspection"
-LOOK_ELSEWHERE: Final = "compare with what a machine on another network is shown: openssl s_client -connect HOST:443 -showcerts"
+LOOK_ELSEWHERE: Final = "compare with what a machine on another network is shown: openssl s_client -showcerts -connect {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +165,17 @@ async def ask_certificate(way: Way, host: str, tls: ClientTls, known: Prerequisi
         raise AskError(f"{error.why} (issued by {issuer.name})", "renew it, or name its authority as ca in the table's tls") from error
     if product := known.interceptor(issuer.name):
         raise AskError(f"{product} decrypts on the way: the certificate is issued by {issuer.name}", EXEMPT)
+    elsewhere = LOOK_ELSEWHERE.format(way.address)
     said = f"{version}; its certificate is issued by {issuer.name}"
     if root is None:
         if issuer.public or tls.ca:
             return Answer(Level.OK, said)
         why = f"{said}, which this machine believes and which is no public authority: your organization's own, or somebody who decrypts on the way"
-        return Answer(Level.UNKNOWN, why, f"if it is your own, name it as ca in the table's tls; {LOOK_ELSEWHERE}")
+        return Answer(Level.UNKNOWN, why, f"if it is your own, name it as ca in the table's tls; {elsewhere}")
     if only is None:
         return Answer(Level.UNKNOWN, f"{said}, and this machine doesn't have {root.name} to compare with", "install ca-certificates")
     own = "" if issuer.public else ", and is no public authority's"
-    return Answer(Level.UNKNOWN, f"{said}, which this machine believes{own}; it isn't under {root.name}, so somebody may decrypt", LOOK_ELSEWHERE)
+    return Answer(Level.UNKNOWN, f"{said}, which this machine believes{own}; it isn't under {root.name}, so somebody may decrypt", elsewhere)
 
 
 async def ask_status(way: Way, host: str, tls: ClientTls, path: str, statuses: tuple[int, ...]) -> Answer:

@@ -151,7 +151,8 @@ def _about_destination(name: str, place: Place, known: Prerequisites) -> Questio
     }
     silence, fix = Level.ERROR, "see whether its address is right, it runs, and firewalls let this through; records wait in the spool meanwhile"
     if place.transport == RADIUS:
-        silence, fix = Level.UNKNOWN, "a server that shares no secret with us, or has no Status-Server (RFC 5997), is silent too: look into its log"
+        silence = Level.UNKNOWN
+        fix = "see whether its address is right, and look into its log: a server without Status-Server (RFC 5997), or with another secret, is silent"
     return Question(DESTINATION, f"forwarder {name} {place.transport} {place.address}", asks[place.transport], Level.ERROR, silence, fix)
 
 

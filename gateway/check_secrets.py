@@ -27,7 +27,7 @@ def weakness(secret: bytes) -> str | None:
     if len(secret) < COMFORTABLE:
         return f"its secret has {len(secret)} octets, and whoever hears one packet can try secrets in peace"
     if len(set(secret)) < VARIED:
-        return f"its secret is made of {len(set(secret))} different octets, and whoever hears one packet can try secrets in peace"
+        return f"its secret has few different octets ({len(set(secret))}), and whoever hears one packet can try secrets in peace"
     return None
 
 
