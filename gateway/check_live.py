@@ -16,6 +16,7 @@ from gateway.findings import Finding, Level
 SECONDS: Final = 5.0
 
 WHAT: Final = "gateway"
+CHECK: Final = "live"
 
 
 async def examine_live(config: Config, *, seconds: float = SECONDS) -> tuple[Finding, ...]:
@@ -23,8 +24,8 @@ async def examine_live(config: Config, *, seconds: float = SECONDS) -> tuple[Fin
     try:
         status = await ask(config.gateway.state_dir, Request("status"), seconds=seconds)
     except ControlError as error:
-        return (Finding(Level.ERROR, error.what, error.why, error.fix),)
+        return (Finding(Level.ERROR, error.what, error.why, error.fix, CHECK),)
     if not isinstance(status, dict):
-        return (Finding(Level.ERROR, WHAT, "what answers on its control socket is no Tidegate"),)
-    gaps = [Finding(Level.WARNING, WHAT, f"not ready: {gap}") for gap in status.get("gaps", ())]
-    return (Finding(Level.OK, WHAT, f"{status.get('name')} {status.get('version')} answers"), *gaps)
+        return (Finding(Level.ERROR, WHAT, "what answers on its control socket is no Tidegate", check=CHECK),)
+    gaps = [Finding(Level.WARNING, WHAT, f"not ready: {gap}", check=CHECK) for gap in status.get("gaps", ())]
+    return (Finding(Level.OK, WHAT, f"{status.get('name')} {status.get('version')} answers", check=CHECK), *gaps)

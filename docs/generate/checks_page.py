@@ -8,6 +8,7 @@ from typing import Final
 from cells import code, plain
 
 from gateway.check import EXAMINATIONS
+from gateway.check_live import CHECK
 from gateway.check_questions import DESTINATION
 from gateway.prerequisites import Ask, Need, Of, Prerequisite, load_prerequisites
 
@@ -42,6 +43,14 @@ These can't be seen from another machine. `--connect` says `unknown`, and where 
 |---|---|---|
 """
 
+LIVE: Final = f"""
+## With `--live`
+
+| check | right is | error | warning | unknown |
+|---|---|---|---|---|
+| {code(CHECK)} | the gateway of this state directory answers | nobody answers in time | it answers, and isn't ready |  |
+"""
+
 WAYS: Final = """
 ## Who decrypts on the way
 
@@ -71,7 +80,7 @@ def write_page() -> str:
     parts += [LOOK]
     parts += [f"| {code(row.name)} | {WHOM[row.of]}: {_text(row.passes)} | {_text(row.fix)} |\n" for row in known.prerequisites if row.ask is Ask.LOOK]
     roots = " or ".join(f"{root.name} ({root.cloud})" for root in known.roots)
-    parts += [WAYS.format(roots=roots, products="; ".join(known.interception))]
+    parts += [LIVE, WAYS.format(roots=roots, products="; ".join(known.interception))]
     return "".join(parts)
 
 

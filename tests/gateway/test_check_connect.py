@@ -476,6 +476,36 @@ def test_silence_is_as_bad_as_the_question_says_and_no_more_are_asked_at_once_th
     assert most == 2
 
 
+def test_a_server_that_accepts_and_is_silent(trust: ClientTls) -> None:
+    """TLS, HTTP over it, and a proxy that never answers: each ends in its time, and no connection is left."""
+
+    async def main() -> tuple[Finding, ...]:
+        ended = [trio.Event() for _ in range(3)]
+        coming = iter(ended)
+
+        async def silent(stream: trio.SocketStream) -> None:
+            mine = next(coming)
+            try:
+                await nothing(stream)
+            finally:
+                mine.set()
+
+        async with tcp(silent) as address:
+            proxied = Way(SocketAddress("192.0.2.1", 443), ProxySettings(url=f"http://{address}"))
+            asks: list[Callable[[], Awaitable[Answer]]] = [
+                partial(ask_certificate, Way(address), HOST, trust, KNOWN),
+                partial(ask_status, Way(address), HOST, trust, "/", (200,)),
+                partial(ask_port, proxied),
+            ]
+            found = await ask_all([Question("c", "w", ask, Level.ERROR, Level.WARNING, "f") for ask in asks], seconds=0.2, at_once=9)
+            with trio.fail_after(5):
+                for event in ended:
+                    await event.wait()
+            return found
+
+    assert [finding.level for finding in trio.run(main)] == [Level.WARNING] * 3
+
+
 BASE = '[gateway]\nstate_dir = "state"\n'
 
 
