@@ -31,24 +31,42 @@ def check_addresses(subject: Subject) -> Iterator[Finding]:
 
 
 def _check_address(name: str, transport: Transport, address: SocketAddress, units: Sequence[SocketUnit]) -> Finding:
-    what = f"{name} {transport} {address}"
-    kind = kind_of(transport)
+    what, kind = f"{name} {transport} {address}", kind_of(transport)
     unit = next((unit for unit in sorted(units, key=lambda unit: not unit.enabled) if unit.listens(kind, address)), None)
-    if unit is not None and unit.enabled:
+    refused = _try(name, transport, address)
+    if unit is not None:
+        return _judge(what, unit, refused, held_by_systemd(kind, address) if _number(refused) == errno.EADDRINUSE else None)
+    return Finding(Level.OK, what, "can be bound") if refused is None else Finding(Level.ERROR, refused.what, refused.why, refused.fix)
+
+
+def _judge(what: str, unit: SocketUnit, refused: ConfigError | None, held: bool | None) -> Finding:  # noqa: FBT001 - what was seen
+    """An address that a unit of ours has; whether systemd holds it is known to root alone."""
+    number = _number(refused)
+    if refused is not None and held is False:
+        return Finding(Level.ERROR, what, f"another program holds it, so {unit.name} can't", refused.fix)
+    if unit.enabled:
         return Finding(Level.OK, what, f"passed in by systemd ({unit.name})")
+    if refused is None:
+        return Finding(Level.OK, what, "can be bound")
+    if held:
+        return Finding(Level.OK, what, f"systemd holds it, for {unit.name} as it seems")
+    if number == errno.EADDRINUSE:
+        return Finding(Level.UNKNOWN, what, f"in use; all is well if that is {unit.name}, which listens there and isn't enabled", LIST)
+    fix = f"systemctl enable --now {unit.name}, which is installed and passes it in" if number == errno.EACCES else refused.fix
+    return Finding(Level.ERROR, what, refused.why, fix)
+
+
+def _try(name: str, transport: Transport, address: SocketAddress) -> ConfigError | None:
     try:
         for bound in trio.run(bind, name, transport, address):
             bound.close()
     except ConfigError as error:
-        number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
-        if unit is not None and number == errno.EADDRINUSE and (held := held_by_systemd(kind, address)) is not False:
-            if held:
-                return Finding(Level.OK, what, f"systemd holds it, for {unit.name} as it seems")
-            return Finding(Level.UNKNOWN, what, f"in use; all is well if that is {unit.name}, which listens there and isn't enabled", LIST)
-        if unit is not None and number == errno.EACCES:
-            return Finding(Level.ERROR, what, error.why, f"systemctl enable --now {unit.name}, which is installed and passes it in")
-        return Finding(Level.ERROR, error.what, error.why, error.fix)
-    return Finding(Level.OK, what, "can be bound")
+        return error
+    return None
+
+
+def _number(refused: ConfigError | None) -> int | None:
+    return refused.__cause__.errno if refused is not None and isinstance(refused.__cause__, OSError) else None
 
 
 def check_socket_units(subject: Subject) -> Iterator[Finding]:

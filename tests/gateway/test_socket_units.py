@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -16,6 +17,7 @@ from gateway.check import examine
 from gateway.config import load
 from gateway.findings import Finding, Level
 from gateway.socket_units import SocketUnit, held_by_systemd, read_units
+from pipeline.errors import ConfigError
 from pipeline.settings import SocketAddress
 
 ROOT = Path(__file__).parents[2]
@@ -121,12 +123,26 @@ def unit_at(port: int, *, enabled: bool, kind: socket.SocketKind = STREAM, buffe
     return SocketUnit("tidegate-syslog.socket", ((kind, SocketAddress("127.0.0.1", port)),), buffer, enabled)
 
 
-def test_an_address_that_is_passed_in_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("held", "level"), [(True, Level.OK), (None, Level.OK), (False, Level.ERROR)])
+def test_an_address_in_use_that_is_passed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool | None, level: Level) -> None:  # noqa: FBT001 - a case
+    monkeypatch.setattr(check_addresses, "held_by_systemd", lambda *_: held)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         found = addresses(tmp_path, port, (unit_at(port, enabled=True),), monkeypatch)
-    assert [(one.level, one.check) for one in found] == [(Level.OK, "addresses"), (Level.OK, "socket-units")]
+    assert [(one.level, one.check) for one in found] == [(level, "addresses"), (Level.OK, "socket-units")]
     assert "tidegate-syslog.socket" in found[0].why
+
+
+def test_an_address_that_will_be_passed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody holds it yet, and this user could or couldn't bind it: no matter."""
+    for number in (0, errno.EACCES):
+        refusal = ConfigError("w", "refused", "f")
+        refusal.__cause__ = OSError(number, "refused")
+        monkeypatch.setattr(check_addresses, "_try", lambda *_, error=refusal if number else None: error)
+        found = addresses(tmp_path, 1, (unit_at(1, enabled=True),), monkeypatch)
+        assert found[0].why == "passed in by systemd (tidegate-syslog.socket)"
+        found = addresses(tmp_path, 1, (unit_at(1, enabled=False),), monkeypatch)
+        assert (found[0].level, "enable --now" in found[0].fix) == ((Level.ERROR, True) if number else (Level.OK, False))
 
 
 @pytest.mark.parametrize(("held", "level"), [(True, Level.OK), (None, Level.UNKNOWN), (False, Level.ERROR)])
