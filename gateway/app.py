@@ -227,6 +227,7 @@ async def _open_doors(gateway: Gateway, doors: trio.Nursery) -> None:
             passed=gateway.passed,
             renewal=in_force.syslog,
             stop=gateway.stop,
+            patience=lambda: in_force.config.gateway.drain / 2,
         )
         gateway.say(*await doors.start(serve))
     if config.listeners.wef:

@@ -34,6 +34,9 @@ class Channel(Protocol):
     def waiting(self) -> int:
         """No less than the octets the kernel may hold for us."""
 
+    def finish(self) -> None:
+        """Tell the peer that we are about to go: it sees the end of our stream, and what it sends meanwhile is still taken."""
+
     def close(self) -> None:
         """End the connection."""
 
@@ -56,6 +59,9 @@ class TcpChannel:
 
     def waiting(self) -> int:
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+    def finish(self) -> None:
+        _shut_down(self._sock)
 
     def close(self) -> None:
         self._sock.close()
@@ -133,7 +139,16 @@ class TlsChannel:
     def waiting(self) -> int:
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
+    def finish(self) -> None:
+        """By TCP alone: whoever looks at the socket, to see whether it ended, would take a close_notify for something that was said."""
+        _shut_down(self._sock)
+
     def close(self) -> None:
         with contextlib.suppress(OSError):  # close_notify for whom it still reaches (RFC 5425 section 4.4); nobody is waited for
             self._sock.unwrap()
         self._sock.close()
+
+
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the peer has gone already
+        socket.socket.shutdown(sock, socket.SHUT_WR)  # SSLSocket's own would forget what TLS knows

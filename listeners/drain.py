@@ -19,16 +19,23 @@ class Wait:
     ended_by:  why no wait will be granted any more; None while they are.
     """
 
-    __slots__ = ("_grace", "_scope", "ended_by")
+    __slots__ = ("_grace", "_latest", "_scope", "ended_by")
 
     def __init__(self) -> None:
         self._scope: trio.CancelScope | None = None
-        self._grace = 0.0
+        self._grace, self._latest = 0.0, float("inf")
         self.ended_by: str | None = None
 
-    def end(self, reason: str) -> None:
-        """End the wait under way and refuse those to come; the first reason stands."""
-        self.ended_by = self.ended_by or reason
+    def end(self, reason: str, latest: float = float("inf")) -> None:
+        """End the wait under way and refuse those to come; the first reason stands, but for a drain, which any other one outdoes.
+
+        Args:
+            reason: why.
+            latest: when every grace is over, of Trio's clock.
+        """
+        if self.ended_by is None or self.ended_by == DRAIN:
+            self.ended_by = reason
+        self._latest = min(self._latest, latest)
         self._hurry()
 
     async def until(self, event: Callable[[], Awaitable[None]], deadline: float = float("inf"), grace: float = 0.0) -> bool:
@@ -37,7 +44,7 @@ class Wait:
         Args:
             event: what to wait for.
             deadline: until when.
-            grace: seconds left to it after the wait was ended.
+            grace: seconds left to it by a drain: after it was asked for, or from now on if it was.
         """
         with trio.CancelScope(deadline=deadline) as scope:
             self._scope, self._grace = scope, grace
@@ -52,8 +59,8 @@ class Wait:
     def _hurry(self) -> None:
         if self._scope is None:
             return
-        if self._grace:
-            self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace)
+        if self._grace and self.ended_by == DRAIN:
+            self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace, self._latest)
         else:
             self._scope.cancel()
 
@@ -63,22 +70,26 @@ class Drain:
 
     def __init__(self) -> None:
         self._waits: Final[set[Wait]] = set()
-        self._asked = False
+        self._latest: float | None = None
 
     def join(self) -> Wait:
         """A wait that ends with the others; `leave` when its task is done."""
         wait = Wait()
         self._waits.add(wait)
-        if self._asked:
-            wait.end(DRAIN)
+        if self._latest is not None:
+            wait.end(DRAIN, self._latest)
         return wait
 
     def leave(self, wait: Wait) -> None:
         """Forget a wait."""
         self._waits.discard(wait)
 
-    def ask(self) -> None:
-        """End all waits, those to come too."""
-        self._asked = True
+    def ask(self, patience: float = float("inf")) -> None:
+        """End all waits, those to come too.
+
+        Args:
+            patience: seconds after which no grace holds any more.
+        """
+        self._latest = trio.current_time() + patience
         for wait in self._waits:
-            wait.end(DRAIN)
+            wait.end(DRAIN, self._latest)

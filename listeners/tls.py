@@ -130,8 +130,16 @@ def _files(settings: TlsSettings) -> tuple[Path, ...]:
     return (settings.certificate, settings.key, *settings.client_ca, *settings.client_crl)
 
 
-async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, wait: Wait, seconds: float) -> ssl.SSLSocket:
+async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, wait: Wait, seconds: float, *, grace: float = 0.0) -> ssl.SSLSocket:
     """Put TLS on a connection just accepted. The socket is closed on any way out but success.
+
+    Args:
+        sock: the connection.
+        peer: whose.
+        context: of the server.
+        wait: its waits for the peer.
+        seconds: it may take.
+        grace: seconds that a drain leaves to each of its steps; the last one may bring the first words along.
 
     Raises:
         PeerError: `tls-certificate` (none, expired, of another authority), `tls-deadline`, `tls-handshake` (anything else, plain text
@@ -143,7 +151,7 @@ async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, w
         try:
             secured = unless_done.enter_context(context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False))
             while (awaited := _step(secured)) is not None:
-                if not await wait.until(partial(awaited, secured), deadline):
+                if not await wait.until(partial(awaited, secured), deadline, grace):
                     raise PeerError(wait.ended_by or "tls-deadline", peer)
         except OSError as error:
             raise PeerError("tls-certificate" if _about_certificate(error) else "tls-handshake", peer) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from listeners.accept import Arrival, Door
 from listeners.channel import Channel, TcpChannel, TlsChannel
 from listeners.drain import DRAIN
-from listeners.syslog.connection import Connection, Shared
+from listeners.syslog.connection import PARTING_S, Connection, Shared
 from listeners.syslog.reassembly import Reassembly
 from listeners.tls import Certificates, identity, shake_hands
 from pipeline.errors import PeerError
@@ -53,7 +53,7 @@ async def serve_connection(hall: Hall, tls: Tls | None, arrival: Arrival) -> Non
 
 async def _serve_tls(arrival: Arrival, tls: Tls, hall: Hall) -> None:
     try:
-        secured = await shake_hands(arrival.sock, arrival.peer, tls.certificates.context(), arrival.wait, tls.handshake)
+        secured = await shake_hands(arrival.sock, arrival.peer, tls.certificates.context(), arrival.wait, tls.handshake, grace=PARTING_S)
     except PeerError as error:
         hall.door.refuse(arrival.transport, arrival.peer, error.reason)
         return

@@ -33,8 +33,8 @@ BUSY_READ: Final = 64 << 10
 GATHER_S: Final = 0.001
 """A peer that sent so much at once is given so long to send more: a firehose costs by the read."""
 
-NEWCOMER_S: Final = 0.25
-"""Left to a connection that a drain finds before its first octet: whoever has just connected is about to say something."""
+PARTING_S: Final = 1.0
+"""Silence after which a peer that was told of a drain has nothing more to say: it has seen it by then, or sees it before it writes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,6 @@ class Connection:
         self._count: Final = count
         self._shared: Final = shared
         self._size, self._full = SMALLEST_READ, False
-        self._grace = NEWCOMER_S
 
     async def converse(self) -> str | None:
         """Hand on everything the peer sends; returns why it ended, None where the peer closed in good order."""
@@ -101,7 +100,7 @@ class Connection:
         try:
             reason = await self._listen()
             if reason == DRAIN:
-                await self._read_out()
+                await self._hear_out()
         except ssl.SSLError:
             reason = "tls"
         except OSError:  # reset, or found dead by keepalive
@@ -142,9 +141,20 @@ class Connection:
         full, self._full = self._full, False
         if full and self._wait.ended_by is None:
             return True
-        came = await self._wait.until(self._channel.readable, deadline, self._grace)
-        self._grace = 0.0
-        return came
+        return await self._wait.until(self._channel.readable, deadline)
+
+    async def _hear_out(self) -> None:
+        """Tell the peer, and take what it sends until it closes, has nothing more to say, or never stops and its time is up.
+
+        To close at once would reset the connection under whatever is on its way, and be heard of by nobody who looks before he writes.
+        """
+        self._channel.finish()
+        while await self._wait.until(self._channel.readable, grace=float("inf") if self._reassembly.within_message else PARTING_S):
+            async with Promptly(self._guest.turn), Promptly(self._shared.turns):
+                data = self._channel.take(LARGEST_READ)
+                if data is not None and (not data or (await self._receive(data)).broken is not None):
+                    return
+        await self._read_out()
 
     async def _read_out(self) -> None:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""

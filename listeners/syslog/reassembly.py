@@ -81,6 +81,11 @@ class Reassembly:
         return len(self._lines) + len(self._rest)
 
     @property
+    def within_message(self) -> bool:
+        """Whether a message has begun whose rest has to come."""
+        return bool(self._rest)
+
+    @property
     def holds_message(self) -> bool:
         """Whether a message is held that the next line may continue: `flush` hands it on when its time is up."""
         return self._held is not None

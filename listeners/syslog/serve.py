@@ -41,6 +41,9 @@ from wire.syslog_multiline import TWINS
 NAME: Final = "listeners.syslog"
 NEVER: Final = float("inf")
 
+PATIENCE_S: Final = 2.0
+"""A drain hears peers out for so long at most: whoever hasn't noticed by then never looks."""
+
 
 async def serve_syslog(
     settings: SyslogSettings,
@@ -55,11 +58,12 @@ async def serve_syslog(
     passed: Passed = NOTHING_PASSED,
     renewal: Renewal[SyslogSettings] | None = None,
     stop: trio.Event | None = None,
+    patience: Callable[[], float] = lambda: PATIENCE_S,
     task_status: trio.TaskStatus[list[Ready]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen until cancelled, or until `stop` is set, which drains.
 
-    A drain accepts and waits for nothing more, takes what the kernel already took from peers, and returns when all of it is on stable
+    A drain accepts nothing more, tells peers by the end of our stream, hears them out, and returns when all of it is on stable
     storage. The time it may take is the caller's to limit. Cancelling closes at once, and what wasn't handed over is lost.
 
     Args:
@@ -74,6 +78,7 @@ async def serve_syslog(
         passed: sockets that are bound already.
         renewal: told how the allow-list, the bounds of connections and the certificate are changed while it listens.
         stop: set it for a drain.
+        patience: seconds for which a drain may hear peers out, asked for when it begins; no more than PATIENCE_S.
         task_status: started with one Ready for every bound address, once it accepts.
 
     Raises:
@@ -111,7 +116,7 @@ async def serve_syslog(
                     nursery.start_soon(serve_connections, sock, transport, door, serve)
             task_status.started([Ready(NAME, transport, bound_address(sock)) for transport, sock in bound])
             await (trio.Event() if stop is None else stop).wait()
-            drain.ask()
+            drain.ask(min(PATIENCE_S, patience()))
         await handover.settled()
 
 

@@ -122,7 +122,9 @@ def settings(given: Mapping[str, object], folder: Path = Path()) -> SyslogSettin
 
 
 @asynccontextmanager
-async def listening(given: SyslogSettings, *, normalize: Callable[[Frames], Batch] = keep_all, engine: Engine = Engine.REFERENCE) -> AsyncIterator[Listening]:
+async def listening(
+    given: SyslogSettings, *, normalize: Callable[[Frames], Batch] = keep_all, engine: Engine = Engine.REFERENCE, patience: float = PATIENCE
+) -> AsyncIterator[Listening]:
     """Run a listener; it is drained at the end unless the block did so."""
     intake, metrics, stop, done, text = Collector(), Metrics(), trio.Event(), trio.Event(), StringIO()
     serve = partial(
@@ -135,6 +137,7 @@ async def listening(given: SyslogSettings, *, normalize: Callable[[Frames], Batc
         clock=lambda: NOW_NS,
         log=open_log(text, LogSettings()),
         stop=stop,
+        patience=lambda: patience,
     )
 
     async def run(task_status: trio.TaskStatus[list[Ready]]) -> None:
