@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from gateway.replay_files import Kind, read_text
-from kernel import Engine
+from kernel import Engine, Octets
 from listeners.evtx import Damage, Readable, read_evtx
 from listeners.syslog.reassembly import Reassembly
 from pipeline.model import Frames, Origin
@@ -104,7 +104,7 @@ def _read_lines(pieces: Iterable[bytes], origin: Callable[[], Origin], engine: E
     yield from _cut(cut.buffer, cut.spans, Counter(cut.rejected), origin)
 
 
-def _cut(buffer: bytes, spans: array[int], rejected: Counter[str], origin: Callable[[], Origin]) -> Iterator[Reading]:
+def _cut(buffer: Octets, spans: array[int], rejected: Counter[str], origin: Callable[[], Origin]) -> Iterator[Reading]:
     if spans:
         yield unwrap(Frames(buffer, spans, origin()))
     if rejected:
@@ -113,7 +113,7 @@ def _cut(buffer: bytes, spans: array[int], rejected: Counter[str], origin: Calla
 
 def unwrap(frames: Frames) -> Frames:
     """The same messages, each `{"xml": ...}` replaced by the XML in it."""
-    if b'"xml"' not in frames.buffer:
+    if b'"xml"' not in frames.buffer[:]:
         return frames
     messages = [_unwrapped(frames.buffer[start:end]) for start, end in frames.pairs()]
     spans, at = array("I"), 0

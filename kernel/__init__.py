@@ -7,6 +7,7 @@ no twin: its documents are RFC 8878 and `_native.pyi`, its oracle in tests anoth
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeAlias
 
 from kernel._native import (
     Burst,
@@ -16,6 +17,7 @@ from kernel._native import (
     Normalizer,
     Receiver,
     Retransmissions,
+    Room,
     SessionPlan,
     SessionTable,
     compress,
@@ -43,8 +45,10 @@ __all__ = [
     "NativeAccounting",
     "NativeBatch",
     "Normalizer",
+    "Octets",
     "Receiver",
     "Retransmissions",
+    "Room",
     "SessionPlan",
     "SessionTable",
     "compress",
@@ -64,6 +68,9 @@ __all__ = [
     "sldc_encode",
     "verify_requests",
 ]
+
+Octets: TypeAlias = bytes | Room
+"""What messages are cut out of. A slice is a copy, `octets[:]` the octets themselves as bytes. A room's are there until it is used again."""
 
 
 class Engine(StrEnum):

@@ -11,6 +11,7 @@ __all__ = [
     "Normalizer",
     "Receiver",
     "Retransmissions",
+    "Room",
     "SessionPlan",
     "SessionTable",
     "compress",
@@ -31,16 +32,37 @@ __all__ = [
     "verify_requests",
 ]
 
-def scan_counted(buffer: bytes, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
+@final
+class Room:
+    """Memory that stays while what is read into it comes and goes; for so many octets, with place for `before` more. It grows where that isn't enough."""
+
+    def __new__(cls, octets: int, before: int, /) -> Room: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, span: slice, /) -> bytes:
+        """A copy; ValueError where a step leaves octets out."""
+
+    def clear(self) -> None: ...
+    def receive(self, fd: int, most: int, /) -> int | None:
+        """Add up to `most` octets of a socket: how many, 0 at the end of the stream, None where there is nothing just now. OSError as of recv(2)."""
+
+    def extend(self, octets: bytes, /) -> None:
+        """Add octets behind what is there."""
+
+    def prepend(self, octets: bytes, /) -> None:
+        """Put octets before what is there, which is moved only where they have no place."""
+
+_Octets: TypeAlias = bytes | Room
+
+def scan_counted(buffer: _Octets, skip: int, max_message: int, /) -> tuple[bytes, int, int, int, str | None]:
     """(spans, consumed, skip, oversize, broken rule) of an octet-counted buffer: native twin of wire.syslog_framing.scan_counted.
 
     Spans are native 32-bit offsets, for `array("I").frombytes`. A buffer of 4 GiB or more is a programming error.
     """
 
-def scan_trailed(buffer: bytes, skipping: bool, searched: int, max_message: int, /) -> tuple[bytes, int, bool, int]:
+def scan_trailed(buffer: _Octets, skipping: bool, searched: int, max_message: int, /) -> tuple[bytes, int, bool, int]:
     """(spans, consumed, skipping, oversize) of a non-transparently framed buffer: twin of wire.syslog_framing.scan_trailed."""
 
-def loose_lines(buffer: bytes, lines: bytes, /) -> list[int]:
+def loose_lines(buffer: _Octets, lines: bytes, /) -> list[int]:
     """Numbers of the lines, start, end ... as the octets of an array("I"), that don't begin with a PRI: native twin of wire.syslog_multiline.loose_lines."""
 
 def compress(data: bytes, level: int = 1, /) -> bytes:
@@ -96,10 +118,10 @@ class Normalizer:
     """
 
     def __new__(cls, document: bytes, /) -> Normalizer: ...
-    def normalize(self, buffer: bytes, spans: bytes, arrival_ms: int, labels: Sequence[str], events: bool, max_rejects: int, /) -> NativeBatch:
+    def normalize(self, buffer: _Octets, spans: bytes, arrival_ms: int, labels: Sequence[str], events: bool, max_rejects: int, /) -> NativeBatch:
         """Judge the messages of a buffer; `spans` are native 32-bit offsets, `events` where each is an event's XML with no header before it."""
     def normalize_radius(
-        self, buffer: bytes, spans: bytes, aliases: bytes, arrival_ms: int, peer: str, vendor: str, labels: Sequence[str], /
+        self, buffer: _Octets, spans: bytes, aliases: bytes, arrival_ms: int, peer: str, vendor: str, labels: Sequence[str], /
     ) -> NativeAccounting | None:
         """Judge the verified accounting packets of a buffer; None where the profile has no plan for them."""
 

@@ -1,9 +1,8 @@
 """What a connection is read through: a TCP socket, bare or under TLS, that says when there is something and gives it without waiting.
 
-Waiting and taking are apart so that a connection holds no buffer while it waits. All connections of a listener are read into one room, which
-stays in the processor's cache: memory that is new for each read costs more than what is read. trio.SSLStream would copy every octet through
-a memory BIO, in pieces of one TLS record each; OpenSSL reads the socket itself here.
-Under TLS it is written through as well.
+Waiting and taking are apart so that a connection holds no buffer while it waits. What is taken goes into a room that the caller has, memory
+that stays: memory that is new for each read costs more than what is read. trio.SSLStream would copy every octet through a memory BIO;
+OpenSSL reads the socket itself here. Under TLS it is written through as well.
 """
 
 from __future__ import annotations
@@ -15,6 +14,11 @@ from typing import Final, Protocol
 
 import trio
 
+from kernel import Room
+
+RECORD: Final = 16 << 10
+"""Octets of text in a TLS record, at most (RFC 8446 section 5.1)."""
+
 
 class Channel(Protocol):
     """One connection's octets."""
@@ -22,10 +26,8 @@ class Channel(Protocol):
     async def readable(self) -> None:
         """Return when `take` may have something."""
 
-    def take(self, most: int) -> memoryview | None:
-        """Up to `most` octets, none at the end of the stream, None when there is nothing just now.
-
-        They stand in the room that the channel was given, until a channel of the same room is taken from.
+    def take(self, room: Room, most: int) -> int | None:
+        """Add up to `most` octets to `room`: how many, 0 at the end of the stream, None when there is nothing just now.
 
         Raises:
             OSError: the connection broke; ssl.SSLError among them.
@@ -42,20 +44,16 @@ class Channel(Protocol):
 
 
 class TcpChannel:
-    """A bare socket, read into `room`."""
+    """A bare socket."""
 
-    def __init__(self, sock: socket.socket, room: memoryview) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._sock: Final = sock
-        self._room: Final = room
 
     async def readable(self) -> None:
         await trio.lowlevel.wait_readable(self._sock)
 
-    def take(self, most: int) -> memoryview | None:
-        try:
-            return self._room[: self._sock.recv_into(self._room, most)]
-        except BlockingIOError:
-            return None
+    def take(self, room: Room, most: int) -> int | None:
+        return room.receive(self._sock.fileno(), most)
 
     def waiting(self) -> int:
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
@@ -68,11 +66,10 @@ class TcpChannel:
 
 
 class TlsChannel:
-    """A socket under TLS, its handshake done, read into `room`."""
+    """A socket under TLS, its handshake done."""
 
-    def __init__(self, sock: ssl.SSLSocket, room: memoryview) -> None:
+    def __init__(self, sock: ssl.SSLSocket) -> None:
         self._sock: Final = sock
-        self._room: Final = room
         self._wants_write = False
         self._failure: OSError | None = None
         self._ended = False
@@ -87,31 +84,32 @@ class TlsChannel:
         else:
             await trio.lowlevel.wait_readable(self._sock)
 
-    def take(self, most: int) -> memoryview | None:
+    def take(self, room: Room, most: int) -> int | None:
         octets = 0
         while octets < most and not self._ended:
             try:
-                record = self._record(self._room[octets:most])
+                record = self._record(min(most - octets, RECORD))
             except OSError as error:
                 self._failure = error
                 break
             if record is None:
                 break
             self._ended = not record
-            octets += record
+            room.extend(record)
+            octets += len(record)
         if octets:  # what was read before the end, or before the failure, comes first
-            return self._room[:octets]
+            return octets
         if self._failure is not None:
             raise self._failure
-        return self._room[:0] if self._ended else None
+        return 0 if self._ended else None
 
-    def _record(self, room: memoryview) -> int | None:
-        """Octets of a TLS record's text that are in `room` now, 0 at the end of the stream (with or without close_notify), None when there is none just now."""
+    def _record(self, most: int) -> bytes | None:
+        """Up to `most` octets of a TLS record's text, none at the end of the stream (with or without close_notify), None when there is none just now."""
         if self._failure is not None:
             raise self._failure
         self._wants_write = False
         try:
-            return self._sock.recv_into(room)
+            return self._sock.recv(most)
         except ssl.SSLWantReadError:
             return None
         except ssl.SSLWantWriteError:

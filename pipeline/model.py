@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from kernel import Octets
 from pipeline.index import Index
 
 ALIAS_OCTETS: Final = 16
@@ -69,7 +70,7 @@ class Trust:
 class Frames:
     """One contiguous buffer and the messages in it: one read, POST or datagram burst.
 
-    buffer:  the octets; under 4 GiB.
+    buffer:  the octets, in a room only as long as it isn't used again; under 4 GiB.
     spans:   start, end, start, end ... of whole messages, in octets from the buffer's start.
     origin:  who sent all of them.
     trust:   how far who sent them is believed.
@@ -77,7 +78,7 @@ class Frames:
     keep:    whether the messages themselves are kept beside their records, for a forwarder that passes them on.
     """
 
-    buffer: bytes
+    buffer: Octets
     spans: array[int]
     origin: Origin
     trust: Trust = Trust()

@@ -36,7 +36,7 @@ from enum import Enum
 from typing import Final
 
 import kernel
-from kernel import Engine
+from kernel import Engine, Octets
 from wire.syslog_header import BSD_TIMESTAMP, ISO_TIMESTAMP, SNARE_HOST, parse_header
 from wire.syslog_payload import ALWAYS, CIM_LINE, DATE_LINE, FLAT_DATE
 
@@ -116,19 +116,19 @@ class Joined:
     oversize: int
 
 
-LooseLines = Callable[[bytes, "array[int]"], Sequence[int]]
+LooseLines = Callable[[Octets, "array[int]"], Sequence[int]]
 
 
-def loose_lines(buffer: bytes, lines: array[int]) -> Sequence[int]:
+def loose_lines(buffer: Octets, lines: array[int]) -> Sequence[int]:
     """Numbers of the lines that don't begin with a PRI."""
-    begins = re.compile(PRI).match
+    buffer, begins = buffer[:], re.compile(PRI).match
     return [number for number, (start, end) in enumerate(zip(lines[::2], lines[1::2], strict=True)) if not begins(buffer, start, end)]
 
 
 TWINS: Final[dict[Engine, LooseLines]] = {Engine.NATIVE: lambda buffer, lines: kernel.loose_lines(buffer, lines.tobytes()), Engine.REFERENCE: loose_lines}
 
 
-def join(buffer: bytes, lines: array[int], held: Held | None, max_message: int, loose: LooseLines = loose_lines) -> Joined:
+def join(buffer: Octets, lines: array[int], held: Held | None, max_message: int, loose: LooseLines = loose_lines) -> Joined:
     """Join `lines` into messages.
 
     Args:
@@ -159,10 +159,11 @@ def _messages(loose: Sequence[int], count: int) -> Iterator[tuple[int, int]]:
         first = number + 1
 
 
-def _join_each(buffer: bytes, lines: array[int], held: Held | None, max_message: int) -> Joined:
+def _join_each(buffer: Octets, lines: array[int], held: Held | None, max_message: int) -> Joined:
     spans, oversize = array("I"), 0
     for start, end in zip(lines[::2], lines[1::2], strict=True):
-        line = _kind(buffer, start, end)
+        text = buffer[start:end]
+        line = _kind(text)
         if line is Line.BLANK:
             continue
         if held is not None and _continues(buffer, held, line):
@@ -174,18 +175,18 @@ def _join_each(buffer: bytes, lines: array[int], held: Held | None, max_message:
             if held is not None and not held.oversize:
                 spans.extend((held.start, held.end))
             held = Held(start, end, line)
-        if not held.oversize and _complete(buffer, held.start, start, end):
+        if not held.oversize and _complete(text, alone=held.start == start):
             spans.extend((held.start, held.end))
             held = None
     return Joined(spans, held, oversize)
 
 
-def _kind(buffer: bytes, start: int, end: int) -> Line:
-    found = LINE.match(buffer, start, end)
+def _kind(text: bytes) -> Line:
+    found = LINE.match(text)
     return Line.TEXT if found is None or found.lastgroup is None else KINDS[found.lastgroup]
 
 
-def _continues(buffer: bytes, held: Held, line: Line) -> bool:
+def _continues(buffer: Octets, held: Held, line: Line) -> bool:
     goes_on = GOES_ON.get(line)
     if goes_on is None or held.last in goes_on:
         return True
@@ -193,16 +194,14 @@ def _continues(buffer: bytes, held: Held, line: Line) -> bool:
         return False
     # a header's line is always the first of its message, so it is all that is held
     message = buffer[held.start : held.end]
-    return _kind(message, parse_header(message).payload_start, len(message)) in goes_on
+    return _kind(message[parse_header(message).payload_start :]) in goes_on
 
 
-def _complete(buffer: bytes, start: int, last: int, end: int) -> bool:
-    """Whether the message ends here for certain; `last` is where its last line starts."""
-    end -= buffer.endswith(b"\r", last, end)
-    if buffer.endswith(b"</Event>", last, end):
+def _complete(text: bytes, *, alone: bool) -> bool:
+    """Whether the message ends for certain with this line, which may be all of it."""
+    text = text.removesuffix(b"\r")
+    if text.endswith(b"</Event>"):
         return True
-    if not buffer.endswith(b"}", last, end):
+    if not text.endswith(b"}"):
         return False
-    if last > start:
-        return end - last == 1
-    return buffer.find(b'{"', start, min(end, start + JSON_PREFIX_OCTETS)) >= 0
+    return text.find(b'{"', 0, JSON_PREFIX_OCTETS) >= 0 if alone else len(text) == 1

@@ -24,6 +24,7 @@ from typing import Final
 
 import trio
 
+from kernel import Room
 from listeners.accept import Arrival, Door
 from listeners.channel import TlsChannel
 from listeners.drain import DRAIN
@@ -56,7 +57,7 @@ class Hall:
     handshake:  seconds one may take.
     idle:       seconds of silence that end a connection.
     turns:      how many may hold what they have read.
-    room:       what connections are read into; of READ_OCTETS.
+    room:       what connections are read into.
     """
 
     door: Door
@@ -66,7 +67,7 @@ class Hall:
     handshake: float
     idle: float
     turns: trio.CapacityLimiter
-    room: memoryview
+    room: Room
 
 
 async def serve_connection(hall: Hall, arrival: Arrival) -> None:
@@ -77,7 +78,7 @@ async def serve_connection(hall: Hall, arrival: Arrival) -> None:
     except PeerError as error:
         door.refuse(arrival.transport, peer, error.reason)
         return
-    channel = TlsChannel(secured, hall.room)
+    channel = TlsChannel(secured)
     try:
         client = hall.clients.named(names_of(secured))
         if client is None:
@@ -142,8 +143,8 @@ class Conversation:
             heard = trio.current_time()
             await self._room.acquire()
             async with self._arrival.guest.turn, self._hall.turns:
-                data = self._channel.take(READ_OCTETS)
-                ended = await self._receive(bytes(data), answering) if data else None
+                data = self._take()
+                ended = await self._receive(data, answering) if data else None
             if not data:
                 self._room.release()
             if ended or (data is not None and not data):
@@ -152,12 +153,16 @@ class Conversation:
     async def _read_out(self, answering: trio.Nursery) -> None:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
         left = self._channel.waiting()
-        while left > 0 and (data := self._channel.take(READ_OCTETS)):
+        while left > 0 and (data := self._take()):
             left -= len(data)
-            octets = bytes(data)
             await self._room.acquire()
-            if await self._receive(octets, answering):
+            if await self._receive(data, answering):
                 return
+
+    def _take(self) -> bytes | None:
+        room = self._hall.room
+        room.clear()
+        return room[:] if self._channel.take(room, READ_OCTETS) is not None else None
 
     async def _receive(self, data: bytes, answering: trio.Nursery) -> str | None:
         """Judge the packets that are whole by now, and have them answered; returns why the connection has to end."""

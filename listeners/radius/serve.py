@@ -14,6 +14,7 @@ from typing import Final
 
 import trio
 
+from kernel import Room
 from listeners.accept import Door, serve_connections
 from listeners.admission import EVERYBODY, Admission, AllowList
 from listeners.bind import bind, bound_address
@@ -131,7 +132,7 @@ async def serve_radius(
 def _hall(tls: RadsecTls, clients: Clients, reception: Reception, drain: Drain, log: Log) -> Hall:
     """What connections over TLS need."""
     door = Door(NAME, Admission(AllowList(EVERYBODY), tls.connections, tls.connections_per_peer), drain, reception.metrics, reception.peer_log)
-    return Hall(door, clients, Certificates(tls, log), reception, tls.handshake, tls.idle, trio.CapacityLimiter(TURNS), memoryview(bytearray(READ_OCTETS)))
+    return Hall(door, clients, Certificates(tls, log), reception, tls.handshake, tls.idle, trio.CapacityLimiter(TURNS), Room(READ_OCTETS, 0))
 
 
 def _prepare(clients: Clients, reception: Reception, hall: Hall | None, terms: Terms) -> Apply:

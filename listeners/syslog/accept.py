@@ -30,13 +30,11 @@ class Tls:
 class Hall:
     """What every connection of the listener needs.
 
-    room:            what connections are read into; of LARGEST_READ octets.
     new_reassembly:  called once per connection.
     """
 
     door: Door
     shared: Shared
-    room: memoryview
     new_reassembly: Callable[[], Reassembly]
 
 
@@ -44,7 +42,7 @@ async def serve_connection(hall: Hall, tls: Tls | None, arrival: Arrival) -> Non
     """Serve one connection from its handshake to its end."""
     try:
         if tls is None:
-            await _converse(TcpChannel(arrival.sock, hall.room), None, arrival, hall)
+            await _converse(TcpChannel(arrival.sock), None, arrival, hall)
         else:
             await _serve_tls(arrival, tls, hall)
     finally:
@@ -57,7 +55,7 @@ async def _serve_tls(arrival: Arrival, tls: Tls, hall: Hall) -> None:
     except PeerError as error:
         hall.door.refuse(arrival.transport, arrival.peer, error.reason)
         return
-    channel = TlsChannel(secured, hall.room)
+    channel = TlsChannel(secured)
     try:
         await _converse(channel, identity(secured), arrival, hall)
     finally:

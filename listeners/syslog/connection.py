@@ -16,12 +16,14 @@ from typing import Final
 
 import trio
 
+from kernel import Room
 from listeners.admission import Guest, Promptly
 from listeners.channel import Channel
 from listeners.drain import DRAIN, Wait
 from listeners.syslog.handover import Handover
 from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Cut, Reassembly
+from listeners.syslog.rooms import Rooms
 from pipeline.model import Origin, Transport
 
 TURNS: Final = 16
@@ -44,6 +46,7 @@ class Shared:
     name:       the listener's.
     clock:      nanoseconds since the Unix epoch.
     turns:      how many may hold what they have read.
+    rooms:      where they hold it.
     idle:       seconds of silence that end a connection.
     multiline:  seconds that a message waits for its next line.
     """
@@ -53,6 +56,7 @@ class Shared:
     handover: Handover
     holdings: Holdings
     turns: trio.CapacityLimiter
+    rooms: Rooms
     idle: float
     multiline: float
 
@@ -117,11 +121,12 @@ class Connection:
                 if gathers:
                     await trio.sleep(GATHER_S)
                 async with Promptly(self._guest.turn), Promptly(self._shared.turns):
-                    data = self._channel.take(self._size)
-                    if data is not None and not data:
-                        return None
-                    gathers = data is not None and BUSY_READ <= len(data) < self._size
-                    cut = await self._receive(data) if data else None
+                    with self._shared.rooms.borrow() as room:
+                        octets = self._channel.take(room, self._size)
+                        if octets == 0:
+                            return None
+                        gathers = octets is not None and BUSY_READ <= octets < self._size
+                        cut = await self._receive(room) if octets else None
                 if cut is not None and cut.broken is not None:
                     return "framing"
                 if not self._reassembly.holds_message:
@@ -159,17 +164,20 @@ class Connection:
     async def _read_out(self) -> None:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
         left = self._channel.waiting()
-        while left > 0 and (data := self._channel.take(LARGEST_READ)):
-            left -= len(data)
-            if (await self._receive(data)).broken is not None:
-                return
+        while left > 0:
+            with self._shared.rooms.borrow() as room:
+                octets = self._channel.take(room, LARGEST_READ)
+                if not octets or (await self._receive(room)).broken is not None:
+                    return
+            left -= octets
 
-    async def _receive(self, data: memoryview) -> Cut:
-        self._count(len(data))
-        cut = self._reassembly.receive(data)
-        if len(data) >= self._size:
+    async def _receive(self, room: Room) -> Cut:
+        octets = len(room)
+        self._count(octets)
+        cut = self._reassembly.receive(room)
+        if octets >= self._size:
             self._size, self._full = min(self._size * 4, LARGEST_READ), bool(cut)  # others have their turn while what was cut is handed on
-        elif len(data) < self._size // 4:
+        elif octets < self._size // 4:
             self._size = max(self._size // 2, SMALLEST_READ)
         await self._hand(cut)
         return cut

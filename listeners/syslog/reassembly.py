@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from kernel import Octets, Room
 from pipeline.errors import FramingError
 from pipeline.model import Reject
 from wire.syslog_framing import MAX_LENGTH_DIGITS, Framing, Position, Scan, Scanner, finish
@@ -37,14 +38,14 @@ TRUNCATED: Final = "truncated"
 class Cut:
     """What was cut out of a stream.
 
-    buffer:    the octets.
+    buffer:    the octets, in the room that was received where there was one.
     spans:     start, end ... of whole messages in `buffer`.
     rejected:  messages that were none, by rule.
     rejects:   those messages themselves, shortened, and fewer where there are many.
     broken:    why the connection has to end, None where it needn't.
     """
 
-    buffer: bytes
+    buffer: Octets
     spans: array[int]
     rejected: Mapping[str, int] = field(default_factory=dict)
     rejects: tuple[Reject, ...] = ()
@@ -90,21 +91,21 @@ class Reassembly:
         """Whether a message is held that the next line may continue: `flush` hands it on when its time is up."""
         return self._held is not None
 
-    def receive(self, data: bytes | memoryview) -> Cut:
-        """What `data`, which is copied, completes.
+    def receive(self, data: Octets) -> Cut:
+        """What `data` completes. In a room, what was kept is put before it, and nothing is copied that completes something.
 
         Work is linear in the octets of a connection, however small the pieces: a rest that can't be complete is not looked at.
         """
         before = len(self._rest)
         if len(data) > before:
-            buffer = b"".join((self._rest, data))
+            buffer = _behind(bytes(self._rest), data)
         else:
-            self._rest += data
+            self._rest += data[:]
             if not self._may_complete(before):
                 return NOTHING
             buffer = bytes(self._rest)
         scan = self._scan(buffer, self._position, self._max_message)
-        self._position, self._rest = scan.position, bytearray() if scan.broken else bytearray(memoryview(buffer)[scan.consumed :])
+        self._position, self._rest = scan.position, bytearray() if scan.broken else bytearray(buffer[scan.consumed :])
         rejected, rejects = Counter[str](), list[Reject]()
         if scan.oversize:
             rejected[OVERSIZE] += scan.oversize
@@ -146,10 +147,10 @@ class Reassembly:
         ahead, left = len(last.buffer) - len(self._lines), self.flush()
         return Cut(last.buffer, last.spans + array("I", (ahead + offset for offset in left.spans)), last.rejected, last.rejects)
 
-    def _joined(self, buffer: bytes, scan: Scan, rejected: Counter[str], rejects: list[Reject]) -> Cut:
+    def _joined(self, buffer: Octets, scan: Scan, rejected: Counter[str], rejects: list[Reject]) -> Cut:
         """Join the lines of `scan` with what is held, and hold what may go on. A line behind an oversize one continues nothing."""
         ahead = len(self._lines)
-        whole = self._lines + buffer if ahead else buffer
+        whole = _behind(self._lines, buffer)
         lines = array("I", (offset + ahead for offset in scan.spans)) if ahead else scan.spans
         consumed = ahead + scan.consumed
         spans, held, oversize = array("I"), self._held, 0
@@ -164,6 +165,14 @@ class Reassembly:
         self._lines = b"" if held is None or held.oversize else whole[held.start : consumed]
         self._held = None if held is None else Held(0, 0, held.last, oversize=True) if held.oversize else held.moved(held.start)
         return Cut(whole, spans, rejected, tuple(rejects))
+
+
+def _behind(kept: bytes, octets: Octets) -> Octets:
+    """`octets` behind what was kept: where they stand, if that is a room."""
+    if isinstance(octets, Room):
+        octets.prepend(kept)
+        return octets
+    return kept + octets if kept else octets
 
 
 def _as_it_stands(held: Held | None) -> array[int]:
@@ -184,7 +193,7 @@ def _neighbours(lines: array[int], before: int, consumed: int, max_message: int)
         yield array("I")
 
 
-def _beginnings(buffer: bytes, scan: Scan, max_message: int) -> Iterator[Reject]:
+def _beginnings(buffer: Octets, scan: Scan, max_message: int) -> Iterator[Reject]:
     """The beginnings of messages passed over: the gaps between spans that are too long to be a frame's head, and the open end."""
     starts, ends = (0, *scan.spans[1::2]), (*scan.spans[::2], scan.consumed)
     for start, end in zip(starts, ends, strict=True):

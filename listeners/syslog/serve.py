@@ -29,6 +29,7 @@ from listeners.syslog.datagrams import Hearing, serve_datagrams
 from listeners.syslog.handover import Handover, Intake
 from listeners.syslog.holdings import Holdings
 from listeners.syslog.reassembly import Reassembly
+from listeners.syslog.rooms import Rooms
 from listeners.syslog.settings import SyslogSettings
 from listeners.tls import Certificates
 from pipeline.log import Log, PeerLog
@@ -94,11 +95,12 @@ async def serve_syslog(
         handover=handover,
         holdings=Holdings(settings.incomplete),
         turns=trio.CapacityLimiter(TURNS),
+        rooms=Rooms(LARGEST_READ),
         idle=NEVER if settings.idle is None else settings.idle,
         multiline=settings.multiline,
     )
     door = Door(NAME, Admission(allow_list, settings.connections, settings.connections_per_peer), drain, metrics, peer_log)
-    hall = Hall(door, shared, memoryview(bytearray(LARGEST_READ)), lambda: Reassembly(scan, settings.max_message, TWINS[engine]))
+    hall = Hall(door, shared, lambda: Reassembly(scan, settings.max_message, TWINS[engine]))
     tls = Tls(Certificates(settings.tls, log), settings.tls.handshake) if settings.tls else None
     if renewal is not None:
         renewal.offer(partial(_prepare, door.admission, tls))

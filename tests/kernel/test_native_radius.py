@@ -142,7 +142,7 @@ def test_who_signed(datagrams: list[bytes], strict: bool) -> None:  # noqa: FBT0
     client = STRICT if strict else CLIENT
     frames = frames_of(*datagrams)
     places = array("I", range(len(datagrams))).tobytes()
-    found = sort_datagrams(frames.buffer, frames.spans.tobytes(), places, client)
+    found = sort_datagrams(frames.buffer[:], frames.spans.tobytes(), places, client)
     verdicts = [receive(datagram, client) for datagram in datagrams]
     accepted = [place for place, verdict in enumerate(verdicts) if isinstance(verdict, Accept)]
     assert list(memoryview(found.ways).cast("I")) == accepted
@@ -150,7 +150,7 @@ def test_who_signed(datagrams: list[bytes], strict: bool) -> None:  # noqa: FBT0
     kept = [frames.buffer[start:end] for start, end in zip(spans[::2], spans[1::2], strict=True)]
     assert kept == [verdict.packet for verdict in verdicts if isinstance(verdict, Accept)]
     assert [verdict for _, _, verdict in found.others] == [verdict for verdict in verdicts if not isinstance(verdict, Accept)]
-    assert kernel.verify_requests(frames.buffer, frames.spans.tobytes(), SECRET, strict)[1] == [n for n in range(len(datagrams)) if n not in accepted]
+    assert kernel.verify_requests(frames.buffer[:], frames.spans.tobytes(), SECRET, strict)[1] == [n for n in range(len(datagrams)) if n not in accepted]
 
 
 proxied = st.lists(st.builds(Attribute, st.sampled_from([33, 1, 80, 25]), st.binary(min_size=16, max_size=16)), max_size=4)
@@ -162,7 +162,7 @@ proxied = st.lists(st.builds(Attribute, st.sampled_from([33, 1, 80, 25]), st.bin
 )
 def test_answers(messages: list[bytes], secret: bytes) -> None:
     frames = frames_of(*messages)
-    responses, spans = kernel.encode_responses(frames.buffer, frames.spans.tobytes(), secret)
+    responses, spans = kernel.encode_responses(frames.buffer[:], frames.spans.tobytes(), secret)
     ends = memoryview(spans).cast("I")
     assert [responses[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)] == [encode_response(message, secret) for message in messages]
 
@@ -177,7 +177,7 @@ def test_keys(bursts: list[tuple[list[int], int]]) -> None:
     for numbers, now_ns in bursts:
         frames = frames_of(*(encode_packet(Packet(4, number, bytes(16))) for number in numbers))
         ways = [number % 2 for number in numbers]
-        keys = native.keys(frames.buffer, frames.spans.tobytes(), sources, array("I", ways).tobytes(), now_ns)
+        keys = native.keys(frames.buffer[:], frames.spans.tobytes(), sources, array("I", ways).tobytes(), now_ns)
         packets_of = [frames.buffer[start:end] for start, end in frames.pairs()]
         assert keys == b"".join(twin.key(sources[way], packet, now_ns) for way, packet in zip(ways, packets_of, strict=True))
         assert len(native) == len(twin)
@@ -188,8 +188,8 @@ def test_keys_are_bounded() -> None:
     sources = [b"%d|" % number for number in range(3 * MAX_REQUESTS)]
     frames = frames_of(encode_packet(Packet(4, 1, bytes(16))))
     spans = array("I", list(frames.spans) * len(sources)).tobytes()
-    keys = native.keys(frames.buffer, spans, sources, array("I", range(len(sources))).tobytes(), 0)
-    assert keys == b"".join(twin.key(source, frames.buffer, 0) for source in sources)
+    keys = native.keys(frames.buffer[:], spans, sources, array("I", range(len(sources))).tobytes(), 0)
+    assert keys == b"".join(twin.key(source, frames.buffer[:], 0) for source in sources)
     assert len(native) == len(twin) <= 2 * MAX_REQUESTS
 
 

@@ -53,8 +53,8 @@ async def connect(listener: Listening, number: int = 0) -> trio.SocketStream:
     return await trio.open_tcp_stream(*listener.address(Transport.TCP, number))
 
 
-async def send(listener: Listening, stream: bytes) -> None:
-    async with await connect(listener) as sender:
+async def send(listener: Listening, stream: bytes, local: str | None = None) -> None:
+    async with await trio.open_tcp_stream(*listener.address(Transport.TCP), local_address=local) as sender:
         await sender.send_all(stream)
 
 
@@ -283,6 +283,19 @@ async def test_a_normalizer_that_fails_rejects_only_the_culprit() -> None:
         assert await listener.intake.arrived(2) == [b"<1>ab", b"<3>ef"]
         assert listener.intake.rejected == {"internal-error": 1}
         assert listener.intake.rejects[0].raw == b"<2>cd"
+
+
+async def test_what_waits_for_the_intake_is_not_read_over(tcp: Listening) -> None:
+    """Buffers of several slices each, all of them half handed on while others are read."""
+    tcp.intake.close()
+    expected = [b"<13>" + b"%d" % sender * 99_996 for sender in range(8)]
+    async with trio.open_nursery() as nursery:
+        for sender, message in enumerate(expected, 1):
+            nursery.start_soon(send, tcp, (b"%d %s" % (len(message), message)) * 5, f"127.0.0.{sender}")
+        while tcp.intake.submitted < len(expected):
+            await trio.lowlevel.checkpoint()
+        tcp.intake.open.set()
+    assert sorted(await tcp.intake.arrived(40)) == sorted(expected * 5)
 
 
 async def test_large_buffers_are_normalized_beside_the_event_loop(tcp: Listening) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel import Engine
+from kernel import Engine, Octets, Room
 from listeners.syslog.reassembly import Cut, Reassembly
 from wire.syslog_framing import Position, Scan, scanner
 from wire.syslog_multiline import TWINS
@@ -34,8 +34,8 @@ def at_random(stream: bytes) -> Iterable[bytes]:
         stream = stream[n:]
 
 
-def read(pieces: Iterable[bytes], engine: Engine = Engine.REFERENCE) -> tuple[list[bytes], dict[str, int], list[bytes]]:
-    """(messages, rejected, beginnings of rejects) of a connection that ends."""
+def read(pieces: Iterable[bytes], engine: Engine = Engine.REFERENCE, room: Room | None = None) -> tuple[list[bytes], dict[str, int], list[bytes]]:
+    """(messages, rejected, beginnings of rejects) of a connection that ends; read into `room`, which others have used in between, where one is given."""
     reassembly = Reassembly(scanner(engine), LIMIT, TWINS[engine])
     found, rejected, rejects = list[bytes](), dict[str, int](), list[bytes]()
 
@@ -46,7 +46,7 @@ def read(pieces: Iterable[bytes], engine: Engine = Engine.REFERENCE) -> tuple[li
         rejects.extend(reject.raw for reject in cut.rejects)
 
     for piece in pieces:
-        cut = reassembly.receive(piece)
+        cut = reassembly.receive(piece if room is None else left_by_others(room, piece))
         take(cut)
         if cut.broken is not None:
             break
@@ -54,6 +54,15 @@ def read(pieces: Iterable[bytes], engine: Engine = Engine.REFERENCE) -> tuple[li
     take(reassembly.end())
     assert reassembly.octets == 0
     return found, rejected, rejects
+
+
+def left_by_others(room: Room, piece: bytes) -> Room:
+    room.clear()
+    room.prepend(b"7 <9>oth\n<9>er")
+    room.extend(b"\n\x00" * 300)
+    room.clear()
+    room.extend(piece)
+    return room
 
 
 #   stream                                            messages                          rejected                why
@@ -90,9 +99,10 @@ STREAMS = [
 @pytest.mark.parametrize("feed", [whole, octet_by_octet, at_random])
 @pytest.mark.parametrize(("stream", "expected", "rejected"), [row[:3] for row in STREAMS], ids=[row[3] for row in STREAMS])
 def test_streams(stream: bytes, expected: list[bytes], rejected: dict[str, int], feed: Feed, engine: Engine) -> None:
-    found, found_rejected, rejects = read(feed(stream), engine)
-    assert (found, found_rejected) == (expected, rejected)
-    assert bool(rejects) == bool(rejected)
+    for room in (None, Room(16, 4)):
+        found, found_rejected, rejects = read(feed(stream), engine, room)
+        assert (found, found_rejected) == (expected, rejected)
+        assert bool(rejects) == bool(rejected)
 
 
 @pytest.mark.parametrize(
@@ -121,17 +131,18 @@ def test_a_held_message_is_handed_on_as_it_stands() -> None:
 
 
 @pytest.mark.parametrize("head", [b"100000 ", b"<13>"], ids=["counted", "line"])
-def test_the_smallest_pieces_cost_no_more_than_their_octets(head: bytes) -> None:
+@pytest.mark.parametrize("room", [None, Room(16, 4)], ids=["bytes", "room"])
+def test_the_smallest_pieces_cost_no_more_than_their_octets(head: bytes, room: Room | None) -> None:
     scanned = 0
 
-    def scan(buffer: bytes, position: Position, max_message: int) -> Scan:
+    def scan(buffer: Octets, position: Position, max_message: int) -> Scan:
         nonlocal scanned
         scanned += len(buffer)
         return scanner(Engine.NATIVE)(buffer, position, max_message)
 
     reassembly = Reassembly(scan, 1 << 20)
     for piece in octet_by_octet(head + b"x" * 99_990):
-        reassembly.receive(piece)
+        reassembly.receive(piece if room is None else left_by_others(room, piece))
     assert len(messages(reassembly.receive(b"y" * 10 + b"\n"))) + reassembly.holds_message == 1
     assert scanned < 110_000
 
@@ -155,6 +166,20 @@ def test_any_octets_are_read_the_same_however_they_are_cut(stream: bytes, sizes:
     found, rejected, _ = read(cut_by(stream, sizes))
     assert (found, rejected) == read(whole(stream))[:2]
     assert all(0 < len(message) <= LIMIT for message in found)
+
+
+@pytest.mark.parametrize("engine", Engine)
+@given(stream=HOSTILE, sizes=st.lists(st.integers(1, 80), max_size=20))
+def test_a_room_changes_nothing(engine: Engine, stream: bytes, sizes: list[int]) -> None:
+    assert read(cut_by(stream, sizes), engine, Room(80, 20)) == read(cut_by(stream, sizes), engine)
+
+
+@pytest.mark.parametrize("engine", Engine)
+@given(stream=HOSTILE.map(lambda stream: stream[:300]))
+def test_through_a_room_at_every_split_messages_are_those_of_one_read(engine: Engine, stream: bytes) -> None:
+    room, expected = Room(64, 16), read(whole(stream), engine)[:2]
+    for at in range(1, len(stream)):
+        assert read([stream[:at], stream[at:]], engine, room)[:2] == expected
 
 
 @given(

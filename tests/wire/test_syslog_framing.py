@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import pytest
 from hypothesis import example, given
@@ -196,6 +196,9 @@ class Counting(bytes):
     """Octets that count how many of them their searches looked at."""
 
     looked_at: int
+
+    def __getitem__(self, key: SupportsIndex | slice, /) -> Any:
+        return self if key == slice(None) else super().__getitem__(key)
 
     def find(self, octet: SupportsIndex, start: int = 0, end: int | None = None, /) -> int:  # type: ignore[override]
         end = len(self) if end is None else min(end, len(self))

@@ -4,6 +4,7 @@ mod datagrams;
 mod key_set;
 mod normalizer;
 mod radius;
+mod room;
 mod sessions;
 
 use pyo3::prelude::*;
@@ -32,6 +33,9 @@ mod _native {
     use super::normalizer::{NativeAccounting, NativeBatch, Normalizer};
     #[pymodule_export]
     use super::radius::{Retransmissions, encode_responses, parse_changes, verify_requests};
+    use super::room::Octets;
+    #[pymodule_export]
+    use super::room::Room;
     #[pymodule_export]
     use super::sessions::{SessionPlan, SessionTable};
     use pyo3::exceptions::PyValueError;
@@ -48,7 +52,9 @@ mod _native {
     /// (spans, consumed, skip, oversize, broken rule) of an octet-counted buffer.
     #[pyfunction]
     #[pyo3(signature = (buffer, skip, max_message, /))]
-    fn scan_counted<'py>(py: Python<'py>, buffer: &[u8], skip: usize, max_message: usize) -> Counted<'py> {
+    #[allow(clippy::needless_pass_by_value)] // as Python hands them over
+    fn scan_counted<'py>(py: Python<'py>, buffer: Octets<'_, '_>, skip: usize, max_message: usize) -> Counted<'py> {
+        let buffer = &*buffer;
         let found = py.detach(|| syslog_framing::scan_counted(buffer, skip, max_message));
         let rule = found.broken.map(syslog_framing::Rule::name);
         (native_u32(py, &found.spans), found.consumed, found.skip, found.oversize, rule)
@@ -57,13 +63,15 @@ mod _native {
     /// (spans, consumed, skipping, oversize) of a non-transparently framed buffer.
     #[pyfunction]
     #[pyo3(signature = (buffer, skipping, searched, max_message, /))]
+    #[allow(clippy::needless_pass_by_value)] // as Python hands them over
     fn scan_trailed<'py>(
         py: Python<'py>,
-        buffer: &[u8],
+        buffer: Octets<'_, '_>,
         skipping: bool,
         searched: usize,
         max_message: usize,
     ) -> Trailed<'py> {
+        let buffer = &*buffer;
         let found = py.detach(|| syslog_framing::scan_trailed(buffer, skipping, searched, max_message));
         (native_u32(py, &found.spans), found.consumed, found.skipping, found.oversize)
     }
@@ -71,8 +79,10 @@ mod _native {
     /// Numbers of the lines that don't begin with a PRI.
     #[pyfunction]
     #[pyo3(signature = (buffer, lines, /))]
-    fn loose_lines(py: Python<'_>, buffer: &[u8], lines: &[u8]) -> Vec<u32> {
+    #[allow(clippy::needless_pass_by_value)] // as Python hands them over
+    fn loose_lines(py: Python<'_>, buffer: Octets<'_, '_>, lines: &[u8]) -> Vec<u32> {
         let lines = crate::parse_u32(lines);
+        let buffer = &*buffer;
         py.detach(|| syslog_multiline::loose_lines(buffer, &lines))
     }
 

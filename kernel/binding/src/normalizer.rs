@@ -8,6 +8,7 @@ use tidegate_core::radius::Call as RadiusCall;
 use tidegate_core::tally::Tally;
 
 use crate::parse_u32;
+use crate::room::Octets;
 
 /// A loaded profile.
 #[pyclass(frozen, module = "kernel._native")]
@@ -55,14 +56,14 @@ impl Normalizer {
     fn normalize(
         &self,
         py: Python<'_>,
-        buffer: &[u8],
+        buffer: Octets<'_, '_>,
         spans: &[u8],
         arrival_ms: i64,
         labels: Vec<String>,
         events: bool,
         max_rejects: usize,
     ) -> PyResult<NativeBatch> {
-        let spans = parse_u32(spans);
+        let (buffer, spans) = (&*buffer, parse_u32(spans));
         let call = Call { arrival_ms, labels: &labels, events, max_rejects };
         let (index, mut done) = py.detach(|| {
             let mut done = self.core.normalize(buffer, &spans, &call);
@@ -80,7 +81,7 @@ impl Normalizer {
     fn normalize_radius(
         &self,
         py: Python<'_>,
-        buffer: &[u8],
+        buffer: Octets<'_, '_>,
         spans: &[u8],
         aliases: &[u8],
         arrival_ms: i64,
@@ -88,7 +89,7 @@ impl Normalizer {
         vendor: &str,
         labels: Vec<String>,
     ) -> Option<NativeAccounting> {
-        let spans = parse_u32(spans);
+        let (buffer, spans) = (&*buffer, parse_u32(spans));
         let call = RadiusCall { peer, arrival_ms, vendor, labels: &labels, aliases };
         let (index, done) = py.detach(|| {
             let mut done = self.core.normalize_radius(buffer, &spans, &call)?;

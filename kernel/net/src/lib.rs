@@ -1,4 +1,7 @@
-//! Datagrams in bursts: recvmmsg(2) and sendmmsg(2) over a socket that Python owns, through nix, whose functions for them are safe.
+//! What sockets that Python owns hold, and datagrams in bursts: recv(2), recvmmsg(2) and sendmmsg(2) through nix, whose functions
+//! for them are safe.
+//!
+//! A [`Room`] is what a stream is read into, memory that stays.
 //!
 //! A [`Receiver`] takes what a socket holds into one buffer, and tells for each datagram where it lies and which way an answer
 //! goes; [`send`] sends answers their ways. Where a socket tells a datagram's destination (`IP_PKTINFO` of ip(7),
@@ -7,10 +10,12 @@
 #![forbid(unsafe_code)]
 
 mod burst;
+mod room;
 mod send;
 
 pub use burst::{Burst, Peer, Receiver};
 pub use nix::errno::Errno;
+pub use room::Room;
 pub use send::{Answers, send};
 
 use nix::libc::{in_addr, in_pktinfo, in6_pktinfo};
