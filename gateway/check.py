@@ -22,6 +22,7 @@ from gateway.check_kafka import check_kafka
 from gateway.check_machine import check_machine, check_open_files, check_receive_buffer
 from gateway.check_radius import check_radius
 from gateway.check_secrets import check_relay_secrets, check_secret_files
+from gateway.check_senders import check_senders
 from gateway.check_state import check_spool, check_state_dir
 from gateway.check_windows_forwarding import check_windows_forwarding
 from gateway.config import Config
@@ -181,6 +182,12 @@ EXAMINATIONS: Final[tuple[Examination, ...]] = (
         error="a file can't be used, the package for Kerberos is missing, keys are of the wrong encryption, the certificate has another name",
         warning="a service has no key; everybody may read a keytab; what is asked for isn't what is kept",
         unknown="as above",
+    ),
+    Examination(
+        "senders",
+        check_senders,
+        "nobody who proves nothing can mask who proves itself",
+        unknown="both kinds of senders are let in; a Kerberos endpoint takes every account",
     ),
     Examination("radius-secrets", check_radius, "random, 24 octets or more, each client's own", warning="short, of few different octets, another client's"),
     Examination("relay-secrets", check_relay_secrets, "the same where RADIUS is passed on", warning="short, of few different octets"),
