@@ -22,7 +22,7 @@ from listeners.channel import Channel
 from listeners.drain import DRAIN, Wait
 from listeners.syslog.handover import Handover
 from listeners.syslog.holdings import Holdings
-from listeners.syslog.reassembly import Cut, Reassembly
+from listeners.syslog.reassembly import NOTHING, Cut, Reassembly
 from listeners.syslog.rooms import Rooms
 from pipeline.model import Origin, Transport
 
@@ -121,17 +121,16 @@ class Connection:
                 if gathers:
                     await trio.sleep(GATHER_S)
                 async with Promptly(self._guest.turn), Promptly(self._shared.turns):
-                    with self._shared.rooms.borrow() as room:
-                        octets = self._channel.take(room, self._size)
-                        if octets == 0:
-                            return None
-                        gathers = octets is not None and BUSY_READ <= octets < self._size
-                        cut = await self._receive(room) if octets else None
-                if cut is not None and cut.broken is not None:
+                    size = self._size
+                    octets, cut = await self._read(size)
+                if octets == 0:
+                    return None
+                gathers = octets is not None and BUSY_READ <= octets < size
+                if cut.broken is not None:
                     return "framing"
                 if not self._reassembly.holds_message:
                     held_since = float("inf")
-                elif cut is not None and (cut or held_since == float("inf")):
+                elif octets and (cut or held_since == float("inf")):
                     held_since = heard
             elif self._wait.ended_by is not None:
                 return self._wait.ended_by
@@ -156,23 +155,27 @@ class Connection:
         self._channel.finish()
         while await self._wait.until(self._channel.readable, grace=float("inf") if self._reassembly.within_message else PARTING_S):
             async with Promptly(self._guest.turn), Promptly(self._shared.turns):
-                data = self._channel.take(LARGEST_READ)
-                if data is not None and (not data or (await self._receive(data)).broken is not None):
-                    return
+                octets, cut = await self._read(LARGEST_READ)
+            if octets == 0 or cut.broken is not None:
+                return
         await self._read_out()
 
     async def _read_out(self) -> None:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
         left = self._channel.waiting()
         while left > 0:
-            with self._shared.rooms.borrow() as room:
-                octets = self._channel.take(room, LARGEST_READ)
-                if not octets or (await self._receive(room)).broken is not None:
-                    return
+            octets, cut = await self._read(LARGEST_READ)
+            if not octets or cut.broken is not None:
+                return
             left -= octets
 
-    async def _receive(self, room: Room) -> Cut:
-        octets = len(room)
+    async def _read(self, most: int) -> tuple[int | None, Cut]:
+        """Take up to so many octets, and hand on what they complete: (what the channel says, what was cut)."""
+        with self._shared.rooms.borrow() as room:
+            octets = self._channel.take(room, most)
+            return octets, await self._receive(room, octets) if octets else NOTHING
+
+    async def _receive(self, room: Room, octets: int) -> Cut:
         self._count(octets)
         cut = self._reassembly.receive(room)
         if octets >= self._size:
