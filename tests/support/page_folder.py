@@ -26,6 +26,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from support import peers
 from support.evtx_writer import write_evtx, zero_record_size
 from support.gateway_process import WAIT_S, running_gateway
 from support.pages import ASK, ROOT, Block, Step
@@ -58,7 +59,10 @@ class PageFolder:
         programs = folder.parent / "bin"
         programs.mkdir()
         (programs / "tidegate").write_text(f'#!/bin/sh\nexec {sys.executable} -m gateway "$@"\n')
-        (programs / "tidegate").chmod(0o755)
+        libraries = peers.unpacked_environment()["LD_LIBRARY_PATH"]
+        (programs / "curl").write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec {peers.ROOT}/usr/bin/curl "$@"\n')
+        for program in programs.iterdir():
+            program.chmod(0o755)
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")},
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
