@@ -10,6 +10,7 @@ and the metrics server, so that a gateway whose descriptors are taken can still 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import resource
 import socket
@@ -21,7 +22,8 @@ from typing import Final
 
 import trio
 
-from listeners.admission import Admission, Guest
+from listeners.admission import PER_PEER, Admission, Guest
+from listeners.bind import BACKLOG
 from listeners.drain import Drain, Wait
 from pipeline.log import PeerLog
 from pipeline.metrics import Metrics
@@ -55,6 +57,9 @@ KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (sock
 """A peer that vanished is found out after two minutes."""
 
 ACCEPTED_AT_ONCE: Final = 64
+
+PLACE_S: Final = 2.0
+"""So long a connection waits for another one of its peer to end. Behind a restart those that would have come one by one come all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,9 @@ class Arrival:
     wait: Wait
 
 
-async def serve_connections(listener: socket.socket, transport: Transport, door: Door, serve: Callable[[Arrival], Awaitable[None]]) -> None:
+async def serve_connections(
+    listener: socket.socket, transport: Transport, door: Door, serve: Callable[[Arrival], Awaitable[None]], *, to_the_last: bool = False
+) -> None:
     """Serve a listening socket until a drain; returns when its last connection has ended.
 
     Args:
@@ -99,25 +106,37 @@ async def serve_connections(listener: socket.socket, transport: Transport, door:
         transport: what it is called in counters.
         door: whom it lets in.
         serve: called for each connection; its socket is closed afterwards.
+        to_the_last: whether those that wait when a drain begins are served as well, and the socket closed: nobody else will.
     """
     wait = door.drain.join()
     descriptors = descriptors_for_connections()
+
+    def accept() -> None:
+        for sock, peer in _waiting(listener):
+            reason = SHORTAGE if sock.fileno() >= descriptors else door.admission.refusal(peer)
+            guest = door.admission.queue(peer) if reason == PER_PEER else None
+            if reason is None:
+                nursery.start_soon(_serve, Arrival(sock, transport, peer, door.admission.enter(peer), door.drain.join()), door, serve)
+            elif guest is not None:
+                nursery.start_soon(partial(_place, sock, transport, peer, guest, door=door, serve=serve))
+            else:
+                sock.close()
+                door.refuse(transport, peer, reason)
+
     async with trio.open_nursery() as nursery:
         try:
             while await wait.until(partial(trio.lowlevel.wait_readable, listener)):
                 try:
-                    for sock, peer in _waiting(listener):
-                        reason = door.admission.refusal(peer) or (SHORTAGE if sock.fileno() >= descriptors else None)
-                        if reason is None:
-                            nursery.start_soon(_serve, Arrival(sock, transport, peer, door.admission.enter(peer), door.drain.join()), door, serve)
-                        else:
-                            sock.close()
-                            door.refuse(transport, peer, reason)
+                    accept()
                 except OSError as error:
                     if error.errno not in SHORTAGES:
                         raise
                     door.refuse(transport, "", SHORTAGE)
                     await trio.sleep(SHORTAGE_SECONDS)
+            if to_the_last:
+                with listener, contextlib.suppress(OSError):
+                    for _ in range(BACKLOG // ACCEPTED_AT_ONCE):
+                        accept()
         finally:
             door.drain.leave(wait)
 
@@ -140,6 +159,18 @@ def _waiting(listener: socket.socket) -> Iterator[tuple[socket.socket, str]]:
                 raise
         else:
             yield sock, address[0]
+
+
+async def _place(sock: socket.socket, transport: Transport, peer: str, guest: Guest, *, door: Door, serve: Callable[[Arrival], Awaitable[None]]) -> None:
+    """Serve a connection once another one of its peer has ended, or refuse it."""
+    with contextlib.ExitStack() as unless_served:
+        unless_served.enter_context(sock)
+        reason = await door.admission.place(peer, guest, PLACE_S)
+        if reason is not None:
+            door.refuse(transport, peer, reason)
+            return
+        unless_served.pop_all()
+    await _serve(Arrival(sock, transport, peer, door.admission.enter(peer), door.drain.join()), door, serve)
 
 
 async def _serve(arrival: Arrival, door: Door, serve: Callable[[Arrival], Awaitable[None]]) -> None:

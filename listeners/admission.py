@@ -15,6 +15,8 @@ import trio
 
 EVERYBODY: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
+PER_PEER: Final = "connections-per-peer"
+
 ANSWERS: Final = 4096
 """Answers of the allow-list that are remembered."""
 
@@ -58,13 +60,16 @@ class Guest:
     """One address that holds connections.
 
     connections:  how many.
+    waiting:      how many more wait for a place.
+    left:         where they wait.
     turn:         held while one of them is read, normalized and handed over, so that an address has one share however many it opens.
     """
 
-    __slots__ = ("connections", "turn")
+    __slots__ = ("connections", "left", "turn", "waiting")
 
     def __init__(self) -> None:
-        self.connections = 0
+        self.connections = self.waiting = 0
+        self.left: Final = trio.lowlevel.ParkingLot()
         self.turn: Final = trio.Lock()
 
 
@@ -82,7 +87,7 @@ class Admission:
         self._connections = connections
         self._per_peer = per_peer
         self._guests: Final[dict[str, Guest]] = {}
-        self.open = 0
+        self.open = self.waiting = 0
 
     def renew(self, networks: Sequence[IPv4Network | IPv6Network], connections: int, per_peer: int) -> None:
         """Let in others, or so many, from now on; whoever is in stays."""
@@ -96,7 +101,28 @@ class Admission:
         if self.open >= self._connections:
             return "connections"
         guest = self._guests.get(peer)
-        return "connections-per-peer" if guest is not None and guest.connections >= self._per_peer else None
+        return PER_PEER if guest is not None and guest.connections >= self._per_peer else None
+
+    def queue(self, peer: str) -> Guest | None:
+        """Count a connection in that waits for another one of its peer to end, then `place` it; None where as many wait already as are served."""
+        guest = self._guests.get(peer)
+        if guest is None or guest.waiting >= self._per_peer or self.open + self.waiting >= self._connections:
+            return None
+        guest.waiting += 1
+        self.waiting += 1
+        return guest
+
+    async def place(self, peer: str, guest: Guest, seconds: float) -> str | None:
+        """Wait so long until a connection that was queued may be served; why it may not, None where it may."""
+        try:
+            with trio.move_on_after(seconds):
+                while self.refusal(peer) == PER_PEER:
+                    await guest.left.park()
+        finally:
+            guest.waiting -= 1
+            self.waiting -= 1
+            self._forget(peer)
+        return self.refusal(peer)
 
     def enter(self, peer: str) -> Guest:
         """Count a connection of `peer` in; `leave` counts it out."""
@@ -110,5 +136,10 @@ class Admission:
         guest = self._guests[peer]
         guest.connections -= 1
         self.open -= 1
-        if not guest.connections:
+        guest.left.unpark()
+        self._forget(peer)
+
+    def _forget(self, peer: str) -> None:
+        guest = self._guests[peer]
+        if not guest.connections and not guest.waiting:
             del self._guests[peer]

@@ -82,6 +82,7 @@ class Passed:
 
     def __init__(self, sockets: Iterable[PassedSocket] = ()) -> None:
         self._sockets: Final = list(sockets)
+        self._taken: Final = list[socket.socket]()
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -93,7 +94,12 @@ class Passed:
         if found is None:
             return None
         self._sockets.remove(found)
+        self._taken.append(found.sock)
         return found.sock
+
+    def lent(self, sock: socket.socket) -> bool:
+        """Whether a socket was taken from here: whoever passed it holds it still, and what waits in its queue is the next one's."""
+        return sock in self._taken
 
     def others(self, wanted: Iterable[tuple[str, Place]]) -> tuple[PassedSocket, ...]:
         """What would be left if every listener of `wanted` took what is for its place."""

@@ -164,7 +164,8 @@ class Connection:
         """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
         left = self._channel.waiting()
         while left > 0:
-            octets, cut = await self._read(LARGEST_READ)
+            async with Promptly(self._guest.turn), Promptly(self._shared.turns):
+                octets, cut = await self._read(LARGEST_READ)
             if not octets or cut.broken is not None:
                 return
             left -= octets

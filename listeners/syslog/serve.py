@@ -115,7 +115,7 @@ async def serve_syslog(
                     nursery.start_soon(serve_datagrams, sock, hearing)
                 else:
                     serve = partial(serve_connection, hall, tls if transport is Transport.TLS else None)
-                    nursery.start_soon(serve_connections, sock, transport, door, serve)
+                    nursery.start_soon(partial(serve_connections, sock, transport, door, serve, to_the_last=not passed.lent(sock)))
             task_status.started([Ready(NAME, transport, bound_address(sock)) for transport, sock in bound])
             await (trio.Event() if stop is None else stop).wait()
             drain.ask(min(PATIENCE_S, patience()))

@@ -10,6 +10,7 @@ never looks, and never stops        kept until its time is up
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ import trio.testing
 import trustme
 from support.syslog_listening import PATIENCE, Listening, listening, settings
 
+from listeners.accept import PLACE_S
 from listeners.syslog.connection import PARTING_S
 from listeners.syslog.serve import PATIENCE_S
 from pipeline.model import Transport
@@ -143,7 +145,7 @@ async def test_who_never_stops_is_heard_until_time_is_up(listener: Listening, tr
     await listener.intake.arrived(1)
     begun, sent = trio.current_time(), 1
     listener.stop.set()
-    with pytest.raises(trio.BrokenResourceError):
+    with contextlib.suppress(trio.BrokenResourceError):
         while True:
             await sender.send(b"5 <1>ab")
             sent += 1
@@ -184,3 +186,37 @@ async def test_a_short_drain_shortens_the_patience(folder: Path, autojump_clock:
         assert trio.current_time() - begun == pytest.approx(0.1, abs=0.05)
         assert listener.intake.rejected == {"truncated": 1}
         await bare.aclose()
+
+
+async def test_connections_that_wait_in_a_queue_of_our_own_are_heard(listener: Listening) -> None:
+    """... since nobody else will accept them: here none gets to run between their connects and the drain."""
+    waiting = [socket.create_connection(listener.address(Transport.TCP)) for _ in range(100)]
+    for number, sock in enumerate(waiting):
+        sock.sendall(b"7 <1>%04d" % number)
+        sock.close()
+    await listener.drained()
+    assert sorted(listener.intake.messages) == [b"<1>%04d" % number for number in range(100)]
+    assert listener.metrics.value("tidegate_connections_refused_total", listener=LISTENER, reason="connections-per-peer") == 0
+
+
+async def test_more_connections_at_once_than_a_peer_may_have_are_served_in_turn(autojump_clock: trio.testing.MockClock) -> None:
+    """... where they end soon, as those that waited for a restart; the others are refused."""
+    autojump_clock.autojump_threshold = BLOCKED_S
+    async with listening(settings({"tcp": ["127.0.0.1:0"], "connections_per_peer": 2})) as listener:
+        lasting = socket.create_connection(listener.address(Transport.TCP))
+        for number in range(3):
+            with socket.create_connection(listener.address(Transport.TCP)) as sock:
+                sock.sendall(b"7 <1>%04d" % number)
+        assert sorted(await listener.intake.arrived(3)) == [b"<1>%04d" % number for number in range(3)]
+        others = [socket.create_connection(listener.address(Transport.TCP)) for _ in range(4)]
+        begun = trio.current_time()
+        for sock in others[1:]:
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            with trio.fail_after(PATIENCE):
+                assert await stream.receive_some(1) == b""
+            await stream.aclose()
+        assert trio.current_time() - begun == pytest.approx(PLACE_S, abs=0.5)
+        assert listener.metrics.value("tidegate_connections_refused_total", listener=LISTENER, reason="connections-per-peer") == 3
+        assert listener.metrics.value("tidegate_connections", listener=LISTENER, transport="tcp") == 2
+        for sock in (lasting, others[0]):
+            sock.close()
