@@ -122,7 +122,8 @@ class Reassembly:
         match self._position.framing:
             case Framing.OCTET_COUNTING:
                 start = finish(bytes(self._rest[:HEAD]), self._position).start
-                return start == 0 or len(self._rest) >= start + int(self._rest[: start - 1])
+                length = self._rest[: max(0, start - 1)]
+                return not length.isdigit() or len(self._rest) >= start + int(length) or int(length) > self._max_message
             case Framing.NON_TRANSPARENT:
                 return self._rest.find(b"\n", before) >= 0 or self._rest.find(b"\x00", before) >= 0 or len(self._rest) > self._max_message
             case Framing.UNDECIDED:

@@ -182,6 +182,15 @@ def test_through_a_room_at_every_split_messages_are_those_of_one_read(engine: En
         assert read([stream[:at], stream[at:]], engine, room)[:2] == expected
 
 
+@pytest.mark.parametrize(
+    ("pieces", "rejected"),
+    [([b"1 x10", b"\x00 "], {"msg-len-syntax": 1}), ([b"1 x1_", b"0 "], {"msg-len-syntax": 1}), ([b"1 x500", b" x"], {"oversize": 1})],
+    ids=["a NUL in it", "no digit", "too large"],
+)
+def test_a_length_that_comes_in_small_pieces_is_judged_once_it_is_whole(pieces: list[bytes], rejected: dict[str, int]) -> None:
+    assert read(pieces)[:2] == read([b"".join(pieces)])[:2] == ([b"x"], rejected)
+
+
 @given(
     st.lists(st.binary(min_size=1, max_size=LIMIT).filter(lambda message: message[-1] not in b"\r\n"), min_size=1), st.lists(st.integers(1, 80), max_size=20)
 )
