@@ -11,7 +11,7 @@ PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet
 LOCK := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
 
-RUST := $(shell find kernel -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
+RUST := $(shell find kernel \( -name target -o -path kernel/fuzz \) -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 PACKAGES := gateway listeners normalizers forwarders pipeline wire kernel
 
 .PHONY: help
@@ -49,16 +49,32 @@ lint: test-setup  ## everything that judges without running: ruff, mypy, the stu
 	@$(VENV)/bin/lint-imports --no-logo
 	@cargo fmt --manifest-path kernel/Cargo.toml --all -- --check
 	@cargo clippy --quiet --locked --manifest-path kernel/Cargo.toml --workspace --all-targets -- -D warnings
+	@cargo fmt --manifest-path kernel/fuzz/Cargo.toml -- --check
+	@cargo clippy --quiet --locked --manifest-path kernel/fuzz/Cargo.toml --no-default-features -- -D warnings
 
 .PHONY: test-kernel
 test-kernel:  ## the kernel's own tests
 	@cargo test --quiet --locked --manifest-path kernel/Cargo.toml --workspace
+
+SECONDS := 60
+TARGETS = $(or $(TARGET),$(patsubst kernel/fuzz/fuzz_targets/%.rs,%,$(wildcard kernel/fuzz/fuzz_targets/*.rs)))
+
+.PHONY: fuzz
+fuzz: test-setup .cache/cargo-fuzz/installed  ## the kernel's fuzz targets, each for SECONDS=60, or one: make fuzz TARGET=radius; needs a C++ compiler
+	@rm -rf .cache/fuzz/documents .cache/fuzz/seeds
+	@PYTHONPATH=.:tests $(PYTHON) tests/support/fuzz_seeds.py .cache/fuzz
+	@set -e; for target in $(TARGETS); do \
+		mkdir -p kernel/fuzz/corpus/$$target .cache/fuzz/seeds/$$target; \
+		PATH="$(CURDIR)/.cache/cargo-fuzz/bin:$$PATH" cargo fuzz run --fuzz-dir kernel/fuzz --sanitizer none $$target \
+			kernel/fuzz/corpus/$$target .cache/fuzz/seeds/$$target -- -max_total_time=$(SECONDS) -max_len=140000 -timeout=20 -rss_limit_mb=1024; \
+	done
 
 .PHONY: format
 format: test-setup  ## lay out all sources
 	@$(VENV)/bin/ruff check --fix --quiet --exit-zero
 	@$(VENV)/bin/ruff format
 	@cargo fmt --manifest-path kernel/Cargo.toml --all
+	@cargo fmt --manifest-path kernel/fuzz/Cargo.toml
 
 .PHONY: bench
 bench: test-setup  ## Tidegate against its peers on the same work, to bench/results.md; one row alone, to the terminal: make bench ROW=tcp-xml
@@ -77,10 +93,13 @@ docs: $(VENV)/documented  ## the documentation's site to .cache/site/html; a lin
 references: test-setup  ## the pages that the program itself can write: settings, commands, metrics, schema
 	@PYTHONPATH=. $(PYTHON) docs/generate/references.py
 
+# As Debian's cross compilers (gcc-aarch64-linux-gnu) are called.
+CROSS := CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=x86_64-linux-gnu-gcc
+
 .PHONY: wheel
-wheel: setup  ## a wheel of this machine's kind in dist/
+wheel: setup  ## a wheel of this machine's kind in dist/, or, with a cross compiler, of another: make wheel TARGET=aarch64-unknown-linux-gnu
 	@rm -rf dist
-	@$(VENV)/bin/maturin build --quiet --release --locked --out dist
+	@$(if $(TARGET),rustup target add $(TARGET) && $(CROSS)) $(VENV)/bin/maturin build --quiet --release --locked --out dist $(if $(TARGET),--target $(TARGET))
 	@ls dist
 
 .PHONY: sbom
@@ -100,7 +119,7 @@ lock: test-setup  ## choose the newest versions that pyproject.toml allows, and 
 
 .PHONY: clean
 clean:  ## forget everything that was made here
-	rm -rf $(VENV) .cache .demo dist kernel/target kernel/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .demo dist kernel/target kernel/fuzz/target kernel/fuzz/corpus kernel/fuzz/artifacts kernel/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamps. pip refuses whatever isn't pinned by hash; the editable install writes the kernel beside its stub, so that
@@ -149,3 +168,8 @@ $(VENV)/documented: requirements/docs.txt | $(VENV)/created
 	@echo "fetching Kafka's jars below .cache for the tests"
 	@tests/support/unpack-kafka
 	@test ! -d $(@D)/lib || touch $@
+
+.cache/cargo-fuzz/installed:
+	@echo "building cargo-fuzz below .cache"
+	@cargo install --quiet --locked --version 0.13.2 --root $(@D) cargo-fuzz
+	@touch $@
