@@ -147,8 +147,8 @@ class Constants:
         self._values: Final = defaultdict[str, list[Json]](list)
         self._sources: Final = defaultdict[str, list[str]](list)
         for constants in (const, *(fill.constants for fill in fills_of(ops))):
-            for path, value in constants.items():
-                self._values[path].append(value)
+            for path, constant in constants.items():
+                self._values[path].append(constant)
         for row in rows_of(ops):
             value, sources = row.options.value, [source.name for source in row.inputs if source.where is Where.WRITTEN]
             for path in {path for _, paths in targets_of(row) for path in paths}:
