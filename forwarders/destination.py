@@ -41,7 +41,7 @@ class Refusal(NamedTuple):
 class Limits:
     """What one `deliver` may get; a record that is larger by itself comes alone.
 
-    Small rows are joined up to these limits. With none at all a destination gets the spool's rows as they are, up to 1 MiB each.
+    Small rows are joined up to these limits. With none at all a destination gets the spool's rows as they are, up to 2 MiB each.
 
     records:  how many at most.
     octets:   of newline-delimited JSON at most.

@@ -1,4 +1,4 @@
-"""How batches become rows: what was kept before is left out, and the rest is joined into rows of up to 1 MiB.
+"""How batches become rows: what was kept before is left out, and the rest is joined into rows of up to 1 MiB, or a row is a batch of up to 2 MiB as it is.
 
 A record is known again by its uid, unless that is weak (equal weak uids may be different events), and by its alias, where it has one: what tells that
 a peer sends the same message again. Both keys of a record that is kept are remembered. Of a duplicate:
@@ -32,6 +32,8 @@ from pipeline.spool.settings import Witness
 from pipeline.state.changes import pack
 
 ROW_OCTETS: Final = 1 << 20
+WHOLE_OCTETS: Final = 2 * ROW_OCTETS
+"""What a batch may have to be a row as it is. A full read comes to more than ROW_OCTETS of records, and cutting and joining cost as much as compressing."""
 BROUGHT: Final = "replayed"
 """Reason of a letter that no destination has refused."""
 
@@ -82,7 +84,9 @@ class _Composer:
         """Take records `start` to `stop` of a batch, in as many rows as they need."""
         if batch.sessions:
             self.changes.append(pack(batch.sessions, start, stop))
-        if stop - start == len(batch.index) and self.octets + len(batch.records) <= ROW_OCTETS:
+        if stop - start == len(batch.index) and len(batch.records) <= WHOLE_OCTETS:
+            if self.octets + len(batch.records) > ROW_OCTETS:
+                self.close()
             self._append(batch, batch.records, Run(batch.index, start, stop))
             return
         offsets = batch.index.offsets
@@ -178,18 +182,18 @@ class _Keys:
 
     def add_new(self, keys: bytes) -> bool:
         """Add keys of which none was kept before, or is here, or twice among them; False, and none added, where one is."""
-        if any(self.before(keys)) or not self.own.add_new(keys):
+        if 1 in self.before(keys) or not self.own.add_new(keys):
             return False
         self.added.append(keys)
         return True
 
     def has(self, key: bytes) -> bool:
         """Whether the group has a key."""
-        return any(self.own.known(key))
+        return 1 in self.own.known(key)
 
     def has_any(self, keys: bytes) -> bool:
         """Whether one of these was kept before, or is here."""
-        return bool(keys) and (any(self.before(keys)) or any(self.own.known(keys)))
+        return bool(keys) and (1 in self.before(keys) or 1 in self.own.known(keys))
 
     def add(self, key: bytes) -> None:
         """Add a key that isn't here, and wasn't kept before."""
@@ -201,7 +205,7 @@ def _duplicates(weak: bytes, uids: bytes, aliases: bytes, keys: _Keys, others: b
     """Places of the records to leave out, ascending; what is to be remembered of the rest goes into `keys`. `others`: further keys each may be known by."""
     if not aliases and all(weak):
         return
-    if not any(weak) and not keys.has_any(others) and keys.add_new(uids + aliases):
+    if 1 not in weak and not keys.has_any(others) and keys.add_new(uids + aliases):
         return
     known_uids, known_aliases = keys.before(uids), keys.before(aliases)
     own_aliases = split_keys(aliases) or [b""] * len(weak)

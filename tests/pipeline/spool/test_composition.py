@@ -10,7 +10,7 @@ from support.batches import alias_of, batch_of, name_of, uid_of
 
 from pipeline.index import Index
 from pipeline.model import Batch
-from pipeline.spool.composition import ROW_OCTETS, Known, compose
+from pipeline.spool.composition import ROW_OCTETS, WHOLE_OCTETS, Known, compose
 from pipeline.spool.duplicates import split_keys
 
 octets = st.sampled_from([0, 100, ROW_OCTETS // 3, ROW_OCTETS + 7])
@@ -54,7 +54,8 @@ def test_every_record_once_and_in_order(group: list[Batch], known: frozenset[byt
     assert composition.duplicates == tuple(duplicates)
     assert sorted(split_keys(composition.keys)) == sorted(seen - known)
     for row in composition.rows:
-        assert len(row.records) <= ROW_OCTETS or len(row.index) == 1
+        is_batch = any(row.records is batch.records for batch in group) and len(row.records) <= WHOLE_OCTETS
+        assert len(row.records) <= ROW_OCTETS or is_batch or len(row.index) == 1
         assert row.index.offsets[-1] == len(row.records), "an index has no gaps"
 
 
@@ -68,6 +69,19 @@ def test_a_batch_that_stands_alone_is_not_copied() -> None:
     (row,) = compose([batch], knowing()).rows
     assert row.records is batch.records
     assert row.index is batch.index
+
+
+def test_a_batch_larger_than_a_row_is_one_as_it_is() -> None:
+    """A full read's; it is neither joined to what was before nor cut."""
+    first, large, last = batch_of([1]), batch_of([2, 3], octets=ROW_OCTETS * 3 // 4), batch_of([4])
+    composition = compose([first, large, last], knowing())
+    assert [row.records for row in composition.rows] == [first.records, large.records, last.records]
+    assert composition.rows[1].records is large.records
+
+
+def test_a_batch_of_more_than_two_rows_is_cut() -> None:
+    composition = compose([batch_of(range(5), octets=ROW_OCTETS // 2 - 100)], knowing())
+    assert [len(row.index) for row in composition.rows] == [2, 2, 1]
 
 
 def with_alias(name: int, alias: int) -> Batch:
