@@ -66,7 +66,7 @@ def loose_lines(buffer: _Octets, lines: bytes, /) -> list[int]:
     """Numbers of the lines, start, end ... as the octets of an array("I"), that don't begin with a PRI: native twin of wire.syslog_multiline.loose_lines."""
 
 def compress(data: bytes, level: int = 1, /) -> bytes:
-    """One zstd frame (RFC 8878) of `data`, which declares its content's size and ends in its checksum.
+    """One zstd frame (RFC 8878) of `data`, which declares its content's size and has no checksum.
 
     Raises:
         ValueError: zstd has no such level.
@@ -76,7 +76,7 @@ def decompress(data: bytes, max_size: int, /) -> bytes:
     """The content of `data`, which is exactly one zstd frame that declares its size; memory is bounded by `max_size` octets.
 
     Raises:
-        ValueError: it isn't, it is damaged (its checksum is verified), or its content is longer than `max_size`.
+        ValueError: it isn't, it is damaged (a checksum is verified where there is one), or its content is longer than `max_size`.
     """
 
 def sldc_decode(data: bytes, max_size: int, /) -> tuple[bytes, str | None, int]:

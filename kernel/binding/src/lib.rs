@@ -86,7 +86,7 @@ mod _native {
         py.detach(|| syslog_multiline::loose_lines(buffer, &lines))
     }
 
-    /// One zstd frame of `data`, its size declared, its content checksummed.
+    /// One zstd frame of `data`, its size declared.
     #[pyfunction]
     #[pyo3(signature = (data, level = 1, /))]
     fn compress<'py>(py: Python<'py>, data: &[u8], level: i32) -> PyResult<Bound<'py, PyBytes>> {

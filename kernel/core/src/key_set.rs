@@ -74,6 +74,8 @@ impl KeySet {
 
     /// Add keys of which none is in the set, nor there twice; adds none of them where one is.
     pub fn add_new(&mut self, keys: &[Key]) -> bool {
+        let (seed, more) = (self.seed, keys.len().div_ceil(self.tables.len()));
+        self.tables.iter_mut().for_each(|table| table.make_room(more, seed));
         let known = keys.iter().position(|&key| !self.add(key));
         if let Some(place) = known {
             keys.iter().take(place).for_each(|&key| self.discard(key));
@@ -130,9 +132,8 @@ impl Table {
 
     fn add(&mut self, key: Key, hash: u64, seed: [u64; 2]) -> bool {
         let Err(place) = self.find(key, hash) else { return false };
-        // one slot in five stays empty, so that probing ends soon
-        let place = if (self.len + 1) * 5 > self.slots.len() * 4 {
-            self.grow(seed);
+        let place = if self.is_full(1) {
+            self.grow(1, seed);
             self.find(key, hash).err().flatten()
         } else {
             place
@@ -144,9 +145,20 @@ impl Table {
         true
     }
 
-    /// Slots for a fifth more keys.
-    fn grow(&mut self, seed: [u64; 2]) {
-        let more = (self.slots.len() / 5 + 1).max(LEAST_SLOTS);
+    /// Whether so many more keys need more slots: one in five stays empty, so that probing ends soon.
+    fn is_full(&self, more: usize) -> bool {
+        (self.len + more) * 5 > self.slots.len() * 4
+    }
+
+    fn make_room(&mut self, more: usize, seed: [u64; 2]) {
+        if self.is_full(more) {
+            self.grow(more, seed);
+        }
+    }
+
+    /// Slots for a fifth more keys, or for so many more.
+    fn grow(&mut self, keys: usize, seed: [u64; 2]) {
+        let more = (self.slots.len() / 5 + 1).max(keys + keys / 4 + 1).max(LEAST_SLOTS);
         let bigger = vec![EMPTY; self.slots.len() + more];
         for key in std::mem::replace(&mut self.slots, bigger).into_iter().filter(|&key| key != EMPTY) {
             if let Err(Some(at)) = self.find(key, hash(key, seed)) {
