@@ -40,7 +40,7 @@ class Channel(Protocol):
         """Tell the peer that we are about to go: it sees the end of our stream, and what it sends meanwhile is still taken."""
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection, if it hasn't ended."""
 
 
 class TcpChannel:
@@ -142,6 +142,8 @@ class TlsChannel:
         _shut_down(self._sock)
 
     def close(self) -> None:
+        if self._sock.fileno() < 0:
+            return
         with contextlib.suppress(OSError):  # close_notify for whom it still reaches (RFC 5425 section 4.4); nobody is waited for
             self._sock.unwrap()
         self._sock.close()

@@ -161,14 +161,19 @@ class Connection:
         await self._read_out()
 
     async def _read_out(self) -> None:
-        """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us."""
-        left = self._channel.waiting()
-        while left > 0:
+        """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us.
+
+        The connection is closed behind the last read, before that is handed on: what came meanwhile would be taken from its sender and thrown away.
+        """
+        left, broken = self._channel.waiting(), False
+        while left > 0 and not broken:
             async with Promptly(self._guest.turn), Promptly(self._shared.turns):
-                octets, cut = await self._read(LARGEST_READ)
-            if not octets or cut.broken is not None:
-                return
-            left -= octets
+                with self._shared.rooms.borrow() as room:
+                    octets = self._channel.take(room, LARGEST_READ) or 0
+                    left = left - octets if octets == LARGEST_READ else 0
+                    if left <= 0:
+                        self._channel.close()
+                    broken = bool(octets) and (await self._receive(room, octets)).broken is not None
 
     async def _read(self, most: int) -> tuple[int | None, Cut]:
         """Take up to so many octets, and hand on what they complete: (what the channel says, what was cut)."""
