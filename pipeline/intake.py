@@ -163,7 +163,7 @@ class Intake:
                 if not self._unsettled:
                     with trio.move_on_after(CURSOR_LINGER_S):  # a cursor alone waits a moment for company
                         await self._spool.work.wait()
-                elif trio.current_time() < busy_until:
+                if self._unsettled and trio.current_time() < busy_until:
                     await self._linger()
                 group = self._next_group()
                 await self._commit(group)

@@ -228,6 +228,22 @@ async def test_soon_behind_a_large_commit_the_next_waits_for_company(autojump_cl
     assert [len(group) for group in spool.groups] == [1, 2, 1]
 
 
+async def test_what_follows_a_group_that_grew_waits_for_company_too(autojump_clock: trio.testing.MockClock) -> None:
+    assert autojump_clock
+    spool = ScriptedSpool()
+    for _ in range(10):
+        spool.go.release()
+    async with running(spool, share_octets=1_000_000) as intake:
+        await (await intake.submit(batch_of([0], octets=100_000))).wait()
+        for number in (1, 3, 5):
+            first = await intake.submit(batch_of([number], octets=100_000))
+            await trio.sleep(GROUP_LINGER_S / 2)
+            second = await intake.submit(batch_of([number + 1], octets=100_000))
+            await first.wait()
+            await second.wait()
+    assert [len(group) for group in spool.groups] == [1, 2, 2, 2]
+
+
 async def test_where_nobody_waits_for_an_answer_the_next_waits_longer(autojump_clock: trio.testing.MockClock) -> None:
     assert autojump_clock
     spool = ScriptedSpool()
