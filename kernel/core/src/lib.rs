@@ -15,6 +15,7 @@ pub mod evtx_expansion;
 pub mod evtx_render;
 pub mod evtx_template;
 pub mod evtx_values;
+pub mod hashed;
 pub mod index;
 pub mod json_out;
 pub mod judge;

@@ -5,10 +5,8 @@ use std::collections::HashMap;
 
 use super::session::{ID, NAS, RESTART, Session, Texts, UNNUMBERED, follow, timed};
 use super::table::SessionTable;
+use crate::hashed::ByHash;
 use crate::radius::Change;
-
-/// Server and session ID.
-type Key = (Box<[u8]>, Box<[u8]>);
 
 pub(super) struct Draft<'a> {
     table: &'a SessionTable,
@@ -16,8 +14,9 @@ pub(super) struct Draft<'a> {
     next_number: i64,
     /// Sessions that are new or changed.
     pub saved: Vec<Session>,
-    places: HashMap<i64, usize>,
-    newest: HashMap<Key, i64>,
+    places: ByHash<i64, usize>,
+    /// Of those the newest by the hash of server and session ID.
+    newest: ByHash<u64, i64>,
     /// When servers that began anew in this commit did so, and the last time before that; ascending.
     pub restarts: Vec<(Box<[u8]>, Vec<i64>)>,
     servers: HashMap<Box<[u8]>, usize>,
@@ -26,7 +25,7 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub fn new(table: &'a SessionTable, next_number: i64, now_ms: i64) -> Self {
         let (saved, restarts) = (Vec::new(), Vec::new());
-        let (places, newest, servers) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (places, newest, servers) = (ByHash::default(), ByHash::default(), HashMap::new());
         Self { table, now_ms, next_number, saved, places, newest, restarts, servers }
     }
 
@@ -92,10 +91,12 @@ impl<'a> Draft<'a> {
     }
 
     fn known(&self, nas: &[u8], id: &[u8]) -> Option<&Session> {
-        match self.newest.get(&(nas.into(), id.into())) {
-            Some(number) => self.places.get(number).and_then(|&place| self.saved.get(place)),
-            None => self.table.newest(nas, id),
-        }
+        self.known_by(self.table.id_hash(nas, id), nas, id)
+    }
+
+    fn known_by(&self, hash: u64, nas: &[u8], id: &[u8]) -> Option<&Session> {
+        let drafted = self.newest.get(&hash).and_then(|number| self.saved.get(*self.places.get(number)?));
+        drafted.filter(|session| session.is_of(nas, id)).or_else(|| self.table.newest_by(hash, nas, id))
     }
 
     /// Save a session if it isn't what is known of it.
@@ -108,9 +109,9 @@ impl<'a> Draft<'a> {
             self.next_number = self.next_number.saturating_add(1);
         }
         let (nas, id) = (session.texts.get(NAS), session.texts.get(ID));
-        let number = session.number;
-        if self.known(nas, id).is_none_or(|newest| newest.number == number || session.is_newer(newest)) {
-            self.newest.insert((nas.into(), id.into()), number);
+        let (number, hash) = (session.number, self.table.id_hash(nas, id));
+        if self.known_by(hash, nas, id).is_none_or(|newest| newest.number == number || session.is_newer(newest)) {
+            self.newest.insert(hash, number);
         }
         if let Some(saved) = self.places.get(&number).and_then(|&place| self.saved.get_mut(place)) {
             *saved = session;

@@ -1,6 +1,6 @@
 //! Lists that a slot enters at the end and leaves anywhere in constant time, at eight octets a slot.
 
-use std::collections::HashMap;
+use crate::hashed::ByHash;
 
 const NONE: u32 = u32::MAX;
 
@@ -61,7 +61,7 @@ impl Links {
 /// Slots by a hash: each list holds those that have it alike.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    lists: HashMap<u64, List>,
+    lists: ByHash<u64, List>,
     links: Links,
 }
 

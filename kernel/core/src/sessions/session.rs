@@ -70,6 +70,10 @@ impl Session {
         self.ended_at_ms.is_none()
     }
 
+    pub(super) fn is_of(&self, nas: &[u8], id: &[u8]) -> bool {
+        self.texts.get(NAS) == nas && self.texts.get(ID) == id
+    }
+
     pub(super) fn is_newer(&self, other: &Self) -> bool {
         (self.last_at_ms, self.number) >= (other.last_at_ms, other.number)
     }

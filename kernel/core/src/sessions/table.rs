@@ -3,13 +3,14 @@
 //! What is looked for by text (the newest session of an ID, those of a server, an account, an address) is found by a hash whose
 //! key peers don't know, and compared with the text: so an index holds no text.
 
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use super::draft::Draft;
 use super::lists::{Index, Links, List};
 use super::session::{ADDRESS, ID, NAS, Session, UNNUMBERED, USER};
+use crate::hashed::ByHash;
 use crate::radius::Changes;
 
 /// Sessions that may leave, or end by silence, with one commit.
@@ -46,14 +47,14 @@ pub struct SessionTable {
     hasher: RandomState,
     slots: Vec<Option<Held>>,
     vacant: Vec<u32>,
-    by_number: HashMap<i64, u32>,
+    by_number: ByHash<i64, u32>,
     orders: Links,
     /// In the order in which they were last heard of.
     open: List,
     opened: usize,
     /// Those that have ended or are silent, in the order in which they came to be so.
     closed: List,
-    newest: HashMap<u64, i64>,
+    newest: ByHash<u64, i64>,
     /// Those without an end.
     of_nas: Index,
     of_account: Index,
@@ -77,12 +78,12 @@ impl SessionTable {
             hasher: RandomState::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
-            by_number: HashMap::new(),
+            by_number: ByHash::default(),
             orders: Links::default(),
             open: List::EMPTY,
             opened: 0,
             closed: List::EMPTY,
-            newest: HashMap::new(),
+            newest: ByHash::default(),
             of_nas: Index::default(),
             of_account: Index::default(),
             of_address: Index::default(),
@@ -152,8 +153,16 @@ impl SessionTable {
     /// The newest session of a server with this ID.
     #[must_use]
     pub fn newest(&self, nas: &[u8], id: &[u8]) -> Option<&Session> {
-        let found = self.session(*self.newest.get(&self.hasher.hash_one((nas, id)))?)?;
-        (found.texts.get(NAS) == nas && found.texts.get(ID) == id).then_some(found)
+        self.newest_by(self.id_hash(nas, id), nas, id)
+    }
+
+    /// The same, by the hash of the two.
+    pub(super) fn newest_by(&self, hash: u64, nas: &[u8], id: &[u8]) -> Option<&Session> {
+        self.session(*self.newest.get(&hash)?).filter(|found| found.is_of(nas, id))
+    }
+
+    pub(super) fn id_hash(&self, nas: &[u8], id: &[u8]) -> u64 {
+        self.hasher.hash_one((nas, id))
     }
 
     /// What packed words, and the time, change in the table; nothing is changed yet.
@@ -255,8 +264,9 @@ impl SessionTable {
         } else {
             self.orders.push(&mut self.closed, slot);
         }
-        if self.newest(nas, id).is_none_or(|newest| session.is_newer(newest)) {
-            self.newest.insert(self.hasher.hash_one((nas, id)), number);
+        let hash = self.id_hash(nas, id);
+        if self.newest_by(hash, nas, id).is_none_or(|newest| session.is_newer(newest)) {
+            self.newest.insert(hash, number);
         }
         if !user.is_empty() {
             self.of_account.insert(self.account_hash(user), slot);
@@ -295,7 +305,7 @@ impl SessionTable {
         self.opened -= usize::from(open);
         self.orders.remove(if open { &mut self.open } else { &mut self.closed }, slot);
         let [nas, id, user, _, address, _] = session.texts.all();
-        let newest = self.hasher.hash_one((nas, id));
+        let newest = self.id_hash(nas, id);
         if self.newest.get(&newest) == Some(&number) {
             self.newest.remove(&newest);
         }
