@@ -91,12 +91,15 @@ impl Normalizer {
     ) -> Option<NativeAccounting> {
         let (buffer, spans) = (&*buffer, parse_u32(spans));
         let call = RadiusCall { peer, arrival_ms, vendor, labels: &labels, aliases };
-        let (index, done) = py.detach(|| {
+        let (index, mut done) = py.detach(|| {
             let mut done = self.core.normalize_radius(buffer, &spans, &call)?;
             Some((std::mem::take(&mut done.index).encode(), done))
         })?;
+        let records = std::mem::take(&mut done.records);
+        let octets = PyBytes::new(py, &records).unbind();
+        self.core.take_back(records);
         Some(NativeAccounting {
-            records: PyBytes::new(py, &done.records).unbind(),
+            records: octets,
             index: PyBytes::new(py, &index).unbind(),
             aliases: PyBytes::new(py, &done.aliases).unbind(),
             changes: PyBytes::new(py, &done.changes).unbind(),

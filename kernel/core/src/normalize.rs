@@ -117,8 +117,7 @@ impl Normalizer {
             write_text(&mut labels, label.as_bytes());
             labels.push(b',');
         }
-        let mut scratch = self.scratches.lock().ok().and_then(|mut scratches| scratches.pop()).unwrap_or_default();
-        let records = self.spare.lock().map(|mut spare| core::mem::take(&mut *spare)).unwrap_or_default();
+        let (mut scratch, records) = self.lend();
         let mut done = Normalized { records, ..Normalized::default() };
         for (message, span) in (0..).zip(spans.chunks_exact(2)) {
             let octets = buffer.get(span[0] as usize..span[1] as usize).unwrap_or_default();
@@ -127,12 +126,23 @@ impl Normalizer {
                 done.unsure.extend_from_slice(&[message, at]);
             }
         }
+        self.keep(scratch);
+        done
+    }
+
+    /// What is reused from call to call, and memory for records.
+    fn lend(&self) -> (Scratch, Vec<u8>) {
+        let scratch = self.scratches.lock().ok().and_then(|mut scratches| scratches.pop()).unwrap_or_default();
+        let records = self.spare.lock().map(|mut spare| core::mem::take(&mut *spare)).unwrap_or_default();
+        (scratch, records)
+    }
+
+    fn keep(&self, scratch: Scratch) {
         if scratch.source.arena.capacity() <= MAX_KEPT {
             if let Ok(mut scratches) = self.scratches.lock() {
                 scratches.push(scratch);
             }
         }
-        done
     }
 
     /// Take back the memory of records that were copied, for the next call.
@@ -153,7 +163,12 @@ impl Normalizer {
         spans: &[u32],
         call: &radius::Call<'_>,
     ) -> Option<radius::Normalized> {
-        Some(self.accounting.as_ref()?.normalize(&self.plans, buffer, spans, call))
+        let accounting = self.accounting.as_ref()?;
+        let (mut scratch, records) = self.lend();
+        let Scratch { source, run } = &mut scratch;
+        let done = accounting.normalize(&self.plans, buffer, spans, call, source, run, records);
+        self.keep(scratch);
+        Some(done)
     }
 
     /// Judge one message; false where it is left to the reference engine, and nothing of it is in `done`.

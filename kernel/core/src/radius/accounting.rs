@@ -84,19 +84,30 @@ impl Accounting {
         })
     }
 
-    /// Judge the packets of a buffer, whose spans are start, end, start, end ...
+    /// Judge the packets of a buffer, whose spans are start, end, start, end ..., with what was learned of earlier ones, writing
+    /// into memory of earlier records.
     #[must_use]
-    pub fn normalize(&self, plans: &Plans, buffer: &[u8], spans: &[u32], call: &Call<'_>) -> Normalized {
+    #[allow(clippy::too_many_arguments)] // what is reused from call to call
+    pub fn normalize(
+        &self,
+        plans: &Plans,
+        buffer: &[u8],
+        spans: &[u32],
+        call: &Call<'_>,
+        source: &mut Source,
+        run: &mut Run,
+        records: Vec<u8>,
+    ) -> Normalized {
         let mut labels = Vec::new();
         for label in call.labels {
             write_text(&mut labels, label.as_bytes());
             labels.push(b',');
         }
-        let (mut source, mut run, mut done) = (Source::default(), Run::default(), Normalized::default());
+        let mut done = Normalized { records, ..Normalized::default() };
         done.records.reserve(spans.len() / 2 * USUAL_RECORD);
         for (place, span) in (0..).zip(spans.chunks_exact(2)) {
             let packet = span_of(buffer, span);
-            if self.packet(plans, packet, call, &labels, &mut source, &mut run, &mut done).is_some() {
+            if self.packet(plans, packet, call, &labels, source, run, &mut done).is_some() {
                 done.aliases.extend_from_slice(call.aliases.chunks_exact(16).nth(place).unwrap_or_default());
             } else {
                 let numbers = [place, done.index.len()].map(|number| u32::try_from(number).unwrap_or(u32::MAX));

@@ -95,25 +95,26 @@ fn without_port(text: &[u8]) -> Option<(usize, usize)> {
 
 /// An address as OCSF takes one, but not the unspecified one.
 pub(super) fn is_plain_address(text: &[u8]) -> bool {
-    let unspecified = || {
-        let bare = text.split(|&octet| octet == b'%').next().and_then(|bare| std::str::from_utf8(bare).ok());
-        bare.and_then(|bare| bare.parse::<IpAddr>().ok()).is_some_and(|address| address.is_unspecified())
-    };
-    text.len() <= MAX_OCSF_ADDRESS && is_address(text) && !unspecified()
+    text.len() <= MAX_OCSF_ADDRESS && address_of(text).is_some_and(|address| !address.is_unspecified())
 }
 
 /// Whether a text is an IPv4 or IPv6 address, the latter with or without zone.
 fn is_address(text: &[u8]) -> bool {
+    address_of(text).is_some()
+}
+
+/// The address that a text is, its zone left out.
+fn address_of(text: &[u8]) -> Option<IpAddr> {
     let begins = text.first().is_some_and(|&octet| octet.is_ascii_hexdigit() || octet == b':');
     if !begins || text.len() > MAX_ADDRESS || !text.is_ascii() {
-        return false;
+        return None;
     }
     let percent = memchr::memchr(b'%', text);
-    let Ok(bare) = std::str::from_utf8(&text[..percent.unwrap_or(text.len())]) else { return false };
-    match (bare.parse(), percent) {
-        (Ok(_), None) => true,
-        (Ok(IpAddr::V6(_)), Some(at)) => is_zone(&text[at + 1..]),
-        _ => false,
+    let address = std::str::from_utf8(&text[..percent.unwrap_or(text.len())]).ok()?.parse().ok()?;
+    match (address, percent) {
+        (_, None) => Some(address),
+        (IpAddr::V6(_), Some(at)) => is_zone(&text[at + 1..]).then_some(address),
+        _ => None,
     }
 }
 
