@@ -35,37 +35,34 @@ impl KeySet {
     /// 1 for each key that is in the set, else 0.
     #[pyo3(signature = (keys, /))]
     fn known<'py>(&self, py: Python<'py>, keys: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let known: Vec<u8> = split(keys)?.map(|key| u8::from(self.core.contains(key))).collect();
-        Ok(PyBytes::new(py, &known))
+        Ok(PyBytes::new(py, &self.core.known(&split(keys)?)))
     }
 
     /// Add keys of which none is in the set, nor there twice; False, and none added, where one is.
     #[pyo3(signature = (keys, /))]
     fn add_new(&mut self, keys: &[u8]) -> PyResult<bool> {
-        Ok(self.core.add_new(&split(keys)?.collect::<Vec<_>>()))
+        Ok(self.core.add_new(&split(keys)?))
     }
 
     /// Add keys.
     #[pyo3(signature = (keys, /))]
     fn add(&mut self, keys: &[u8]) -> PyResult<()> {
-        split(keys)?.for_each(|key| {
-            self.core.add(key);
-        });
+        self.core.add_all(&split(keys)?);
         Ok(())
     }
 
     /// Remove keys.
     #[pyo3(signature = (keys, /))]
     fn discard(&mut self, keys: &[u8]) -> PyResult<()> {
-        split(keys)?.for_each(|key| self.core.discard(key));
+        split(keys)?.into_iter().for_each(|key| self.core.discard(key));
         Ok(())
     }
 }
 
-fn split(keys: &[u8]) -> PyResult<impl Iterator<Item = Key>> {
+fn split(keys: &[u8]) -> PyResult<Vec<Key>> {
     let whole = keys.len() % size_of::<Key>() == 0;
     if !whole {
         return Err(PyValueError::new_err("keys have 16 octets each"));
     }
-    Ok(keys.chunks_exact(size_of::<Key>()).filter_map(|key| key.try_into().ok()))
+    Ok(keys.chunks_exact(size_of::<Key>()).filter_map(|key| key.try_into().ok()).collect())
 }
