@@ -177,8 +177,9 @@ async def run_gateway(config: Config, out: TextIO | None = None, *, read: Callab
         with trio.CancelScope(shield=True):
             await spool.close()
     if gateway.intake.given_up:
-        why = "it was ended before they could be" if gateway.code else "the spool took nothing in"
-        log.error("messages were read and not committed", why=why, messages=gateway.intake.given_up)
+        log.error(
+            "messages were read and not committed", messages=gateway.intake.given_up, why="ended at once" if gateway.code else "the spool took nothing in"
+        )
     log.info("stopped", code=gateway.code)
     return gateway.code
 
