@@ -26,6 +26,9 @@ class Channel(Protocol):
     async def readable(self) -> None:
         """Return when `take` may have something."""
 
+    def expect(self, octets: int) -> None:
+        """From now on be readable once so many octets have come, or the stream has ended; one in the beginning."""
+
     def take(self, room: Room, most: int) -> int | None:
         """Add up to `most` octets to `room`: how many, 0 at the end of the stream, None when there is nothing just now.
 
@@ -51,6 +54,9 @@ class TcpChannel:
 
     async def readable(self) -> None:
         await trio.lowlevel.wait_readable(self._sock)
+
+    def expect(self, octets: int) -> None:
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def take(self, room: Room, most: int) -> int | None:
         return room.receive(self._sock.fileno(), most)
@@ -83,6 +89,9 @@ class TlsChannel:
             await self._writable()
         else:
             await trio.lowlevel.wait_readable(self._sock)
+
+    def expect(self, octets: int) -> None:
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def take(self, room: Room, most: int) -> int | None:
         octets = 0

@@ -32,8 +32,9 @@ LARGEST_READ: Final = 1 << 20
 """What is done once a read costs as much as dozens of messages: a larger one is cheaper, until it falls out of the cache."""
 
 BUSY_READ: Final = 64 << 10
-GATHER_S: Final = 0.001
-"""A peer that sent so much at once is given so long to send more: a firehose costs by the read."""
+GATHERED: Final = LARGEST_READ // 2
+GATHER_S: Final = 0.004
+"""A peer that sent so much at once is given so long to send that much: a firehose costs by the read."""
 
 PARTING_S: Final = 1.0
 """Silence after which a peer that was told of a drain has nothing more to say: it has seen it by then, or sees it before it writes again."""
@@ -119,7 +120,7 @@ class Connection:
             if came:
                 heard = trio.current_time()
                 if gathers:
-                    await trio.sleep(GATHER_S)
+                    await self._gather()
                 async with Promptly(self._guest.turn), Promptly(self._shared.turns):
                     size = self._size
                     octets, cut = await self._read(size)
@@ -146,6 +147,12 @@ class Connection:
         if full and self._wait.ended_by is None:
             return True
         return await self._wait.until(self._channel.readable, deadline)
+
+    async def _gather(self) -> None:
+        """Let the kernel say when it has enough. To sleep instead would make it offer the peer a small window: it measures what is taken."""
+        self._channel.expect(GATHERED)
+        await self._wait.until(self._channel.readable, trio.current_time() + GATHER_S)
+        self._channel.expect(1)
 
     async def _hear_out(self) -> None:
         """Tell the peer, and take what it sends until it closes, has nothing more to say, or never stops and its time is up.
