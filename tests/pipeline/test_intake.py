@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,6 +50,9 @@ class ScriptedSpool:
         raise AssertionError
 
     def position(self, consumer: str) -> Position:
+        raise AssertionError(consumer)
+
+    def serving(self, consumer: str) -> AbstractContextManager[None]:
         raise AssertionError(consumer)
 
     async def read(self, consumer: str, behind: int | None = None) -> Row | None:
