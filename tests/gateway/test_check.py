@@ -36,7 +36,17 @@ ARCHIVE = '[[forwarders]]\nname = "archive"\nkind = "file"\npath = "out/events.n
 TLS = '[listeners.syslog.tls]\naddresses = ["127.0.0.1:0"]\ncertificate = "server.pem"\nkey = "server.key"\n'
 
 
-NOT_CONCERNED = ["secret-files", "socket-units", "windows-forwarding", "radius-secrets", "relay-secrets", "receive-buffer", "forwarders-tls", "kafka"]
+NOT_CONCERNED = [
+    "secret-files",
+    "socket-units",
+    "windows-forwarding",
+    "senders",
+    "radius-secrets",
+    "relay-secrets",
+    "receive-buffer",
+    "forwarders-tls",
+    "kafka",
+]
 HOST = Host("a processor", 4.0, 8192, "Linux", "ext4")
 
 
