@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 
 import orjson
@@ -125,11 +125,23 @@ class Site:
         return found
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that the system gives to outgoing connections: the gateway comes back to its port, over UDP and TCP."""
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = next(port for port in SystemRandom().sample(PORTS, len(PORTS)) if _is_free(port))
     (tmp_path / "secret").write_text(f"{SECRET}\n")
     (tmp_path / "gateway.toml").write_text(CONFIG.format(port=port))
     return Site(tmp_path, port)
