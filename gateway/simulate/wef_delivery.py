@@ -156,7 +156,7 @@ class Delivery:
         self._finishing = True
 
     def withdraw(self) -> None:
-        """It is over, whatever was sent: another begins in its place, or none."""
+        """It is over, whatever was sent: another begins in its place, or none. An answer that is under way may still come, and counts."""
         self._tally.withdrawn += len(self._batch.events) if self._batch.sent else 0
         self._batch, self.state = _Batch(), State.ENDED
 
@@ -175,9 +175,10 @@ class Delivery:
 
     def acknowledged(self, now: float) -> Post:
         """The last message was acknowledged; returns it."""
-        posted = self._answered()
+        posted, withdrawn = self._answered(), self.state is State.ENDED
         self._contact, self._attempts = now, 0
-        self.state = State.GATHERING
+        self.state = State.ENDED if withdrawn else State.GATHERING
+        self._tally.withdrawn -= len(posted.events) if withdrawn else 0
         if isinstance(posted.request, SubscriptionEnd):
             self.state = State.ENDED
         elif isinstance(posted.request, Heartbeat):

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.simulate.wef_bookmark import parse_bookmark
 from gateway.simulate.wef_delivery import Delivery, Post, State, Wait
@@ -248,7 +248,19 @@ class Conversation(RuleBasedStateMachine):
         else:
             self.delivery.failed(self.now)
 
-    @precondition(lambda self: self.delivery.state is not State.AWAITING)
+    @rule(stored=st.booleans(), answered=st.booleans())
+    def begin_anew_meanwhile(self, stored: bool, answered: bool) -> None:  # noqa: FBT001 - Hypothesis passes by name
+        """While a message is under way, whose answer may be lost with the connection."""
+        step, former = self.delivery.next(self.now), self.delivery
+        if isinstance(step, Post) and isinstance(step.request, Events) and (stored or answered):
+            self.kept |= set(sent(step))
+            self.bookmark = step.request.bookmark
+        self.begin_anew()
+        if isinstance(step, Post) and answered:
+            former.acknowledged(self.now)
+            self.acked += sent(step)
+        assert former.next(self.now) is None
+
     @rule()
     def begin_anew(self) -> None:
         self.delivery.withdraw()
@@ -258,6 +270,7 @@ class Conversation(RuleBasedStateMachine):
     def it_adds_up(self) -> None:
         assert self.tally.acked == len(self.acked)
         assert self.tally.unacked >= 0
+        assert self.tally.withdrawn >= 0
         assert set(self.acked) <= self.kept <= set(self.written)
 
     def teardown(self) -> None:
