@@ -5,7 +5,6 @@ Subscriptions, clients, certificates and normalizing change meanwhile, and each 
 
 from __future__ import annotations
 
-import signal
 import socket
 import ssl
 from collections import Counter
@@ -34,7 +33,6 @@ from gateway.simulate.wef_connection import Way
 from gateway.simulate.wef_delivery import Post
 from gateway.simulate.wef_machine import Habits, Machine
 from gateway.simulate.wef_manager import parse_manager
-from wire.event_xml import parse_event
 from wire.radius.attributes import Attribute
 from wire.radius.authenticators import encode_accounting_request
 
@@ -86,7 +84,9 @@ secret = "file:other"
 """
 READY = 3
 RELOADS = 6
-MACHINES = 5
+MACHINES = 3
+BETWEEN = 3
+"""Messages of events that are acknowledged between two reloads, so that each meets some under way."""
 
 Restate = Callable[..., None]
 """Writes the configuration anew: its number, and `more` of it."""
@@ -121,22 +121,15 @@ def restate(tmp_path: Path, authority: Authority) -> Restate:
     return write
 
 
-def hang_up(gateway: GatewayProcess, restate: Restate) -> None:
-    """Reload again and again, with something else each time."""
-    for number in range(1, RELOADS + 1):
-        restate(number, SUBSCRIPTION + (CLIENT if number % 2 else ""))
-        gateway.process.send_signal(signal.SIGHUP)
-        while gateway.counters("reloads_total")['tidegate_reloads_total{result="accepted"}'] < number:
-            pass
-
-
 async def test_what_is_acknowledged_while_it_reloads_is_kept_and_no_connection_ends(tmp_path: Path, authority: Authority, restate: Restate) -> None:
-    acknowledged, answered, enough = Counter[tuple[str, str, str]](), 0, trio.Event()
+    acknowledged, posted, answered, withdrawn, enough = Counter[tuple[str, str, str]](), 0, 0, 0, trio.Event()
+    progress = trio.lowlevel.ParkingLot()
 
-    def note_ack(_machine: Machine, post: Post) -> None:
-        for _, logged in post.events:
-            event = parse_event(logged.octets)
-            acknowledged[event.computer, event.channel, event.record_id] += 1
+    def note_ack(machine: Machine, post: Post) -> None:
+        nonlocal posted
+        posted += bool(post.events)
+        progress.unpark_all()
+        acknowledged.update((machine.name, channel, str(logged.record_id)) for channel, logged in post.events)
 
     def note_answer(_nas: Nas, _report: Report) -> None:
         nonlocal answered
@@ -150,18 +143,25 @@ async def test_what_is_acknowledged_while_it_reloads_is_kept_and_no_connection_e
         habits = Habits(refresh=0.5, retry_after=0.3, patient=True)
 
         async def forward() -> None:
-            done = await simulate_wef(manager, named, course=Course(rate=800), random=Random(4), habits=habits, stop=enough, on_ack=note_ack, drain=60)
+            nonlocal withdrawn
+            done = await simulate_wef(manager, named, course=Course(rate=200), random=Random(4), habits=habits, stop=enough, on_ack=note_ack, drain=60)
             assert (done.tally.failures, done.tally.abandonments, done.waiting, dict(done.reasons)) == (0, 0, 0, {})
+            withdrawn = done.tally.withdrawn
 
         async def account() -> None:
-            course = Course(rate=300)
+            course = Course(rate=100)
             done = await simulate_radius(accounting, servers=3, flavour=BY_NAME["rras"], course=course, random=Random(9), stop=enough, on_answer=note_answer)
             assert done.tally.unanswered == 0
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(forward)
             nursery.start_soon(account)
-            await trio.to_thread.run_sync(hang_up, gateway, restate)
+            for number in range(1, RELOADS + 1):
+                restate(number, SUBSCRIPTION + (CLIENT if number % 2 else ""))
+                assert await trio.to_thread.run_sync(main, ["reload", "--config", str(gateway.config)]) == ExitCode.OK
+                until = posted + BETWEEN
+                while posted < until:
+                    await progress.park()
             enough.set()
         ended = gateway.counters("connections_ended_total")
         assert gateway.stop() == 0
@@ -169,7 +169,8 @@ async def test_what_is_acknowledged_while_it_reloads_is_kept_and_no_connection_e
     events = [record for record in records if record["class_uid"] != 4014]
     kept = Counter((record["device"]["hostname"], record["metadata"]["log_name"], record["metadata"]["original_event_uid"]) for record in events)
     assert not [name for name in ended if "reset" not in name and "truncated" not in name], "machines leave a version of a subscription within a request"
-    assert acknowledged.keys() == kept.keys() != set()
+    assert set() != acknowledged.keys() <= kept.keys()
+    assert len(kept.keys() - acknowledged.keys()) <= withdrawn, "whoever leaves a version may miss the answer to what it sent; the bookmark is beyond that"
     assert set(kept.values()) == {1}
     assert len(records) - len(events) == answered > 0
     labels = {label for record in records for label in record["metadata"].get("labels", ()) if label.startswith("reload:")}
