@@ -25,7 +25,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from forwarders.settings import ForwarderSettings
-from gateway.check_settings import CheckSettings
+from gateway.check.settings import CheckSettings
 from gateway.config_errors import explain_errors
 from gateway.config_version import STEPS, VERSION, Tree, upgrade
 from kernel import Engine

@@ -7,10 +7,10 @@ from typing import Final
 
 from cells import code, plain
 
-from gateway.check import EXAMINATIONS
-from gateway.check_live import CHECK
-from gateway.check_questions import DESTINATION
-from gateway.prerequisites import Ask, Need, Of, Prerequisite, load_prerequisites
+from gateway.check.examinations import EXAMINATIONS
+from gateway.check.live import CHECK
+from gateway.check.prerequisites import Ask, Need, Of, Prerequisite, load_prerequisites
+from gateway.check.questions import DESTINATION
 
 HEAD: Final = """\
 # Checks

@@ -18,7 +18,7 @@ FOLDER: Final = Path(__file__).parents[1]
 NOTE: Final = "<!-- Written by `make references`; a test compares. Edit {source} instead. -->\n\n"
 PAGES: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "adr/README.md": ("the decisions' titles", decisions_page.write_page),
-    "reference/checks.md": ("gateway/check.py and gateway/prerequisites.toml", checks_page.write_page),
+    "reference/checks.md": ("gateway/check/examinations.py and gateway/check/prerequisites.toml", checks_page.write_page),
     "reference/commands.md": ("gateway/cli", commands_page.write_page),
     "reference/metrics.md": ("pipeline/metrics.py", metrics_page.write_page),
     "reference/schema.md": ("normalizers/mappings", schema_page.write_page),

@@ -38,7 +38,7 @@ def bench(
     import os
     import sys
 
-    from gateway.bench_report import encode_report, render_report
+    from gateway.bench.report import encode_report, render_report
     from gateway.cli.measuring import run_measurement
     from gateway.config import load, locate
 

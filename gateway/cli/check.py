@@ -30,7 +30,7 @@ def check(
 
     import trio
 
-    from gateway.check import examine, render_findings, unusable, verdict
+    from gateway.check.examinations import examine, render_findings, unusable, verdict
     from gateway.config import load, locate
     from pipeline.errors import ConfigError
 
@@ -44,13 +44,13 @@ def check(
             typer.echo(render_findings(unusable(error), as_json=True, colour=False), nl=False)
         raise
     if live:
-        from gateway.check_live import examine_live
+        from gateway.check.live import examine_live
 
         findings = trio.run(examine_live, loaded)
     else:
         findings = examine(loaded, source)
     if connect:
-        from gateway.check_connect import examine_connections
+        from gateway.check.connect import examine_connections
 
         findings += trio.run(examine_connections, loaded)
     typer.echo(render_findings(findings, as_json=as_json, colour=sys.stdout.isatty()), nl=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what a command needs is imported when it runs
-    from gateway.bench_report import Report
+    from gateway.bench.report import Report
     from gateway.config import Config
 
 CLEAR = "\r\x1b[K"
@@ -22,8 +22,8 @@ def run_measurement(config: Config, *, rows: str | None, seconds: float, noise: 
     """
     import trio
 
-    from gateway.bench import choose_place, measure
-    from gateway.bench_rows import Load, choose_rows
+    from gateway.bench.measure import choose_place, measure
+    from gateway.bench.rows import Load, choose_rows
 
     chosen, place = choose_rows(rows), choose_place(config.gateway.state_dir, folder)
 

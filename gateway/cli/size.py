@@ -12,10 +12,10 @@ from gateway.cli.run import ConfigOption, SetOption, parse_assignments
 from gateway.cli.spool import JsonOption
 
 if TYPE_CHECKING:  # what a command needs is imported when it runs
-    from gateway.bench_report import Report
+    from gateway.bench.report import Report
     from gateway.config import Config
-    from gateway.size_gateway import Demand
-    from gateway.size_packets import Traffic
+    from gateway.size.gateway import Demand
+    from gateway.size.packets import Traffic
 
 MOST = 1e9
 PACKETS = "--packets"
@@ -63,10 +63,10 @@ def size(
     import os
 
     from gateway.config import load, locate
-    from gateway.size_capacity import load_capacity
-    from gateway.size_gateway import size_gateway
-    from gateway.size_report import Sizing, encode_sizing, render_sizing
-    from gateway.size_sensor import Free, plan_sensors
+    from gateway.size.capacity import load_capacity
+    from gateway.size.gateway import size_gateway
+    from gateway.size.report import Sizing, encode_sizing, render_sizing
+    from gateway.size.sensor import Free, plan_sensors
     from pipeline.settings import parse_duration, parse_size
 
     def quantity(option: str, text: str) -> float:
@@ -98,10 +98,10 @@ def size(
 
 
 def _read_traffics(paths: list[Path] | tuple[()], known: float | None, decimal: str | None) -> tuple[Traffic, ...]:
-    from gateway.size_capacity import load_capacity
-    from gateway.size_numbers import Decimal
-    from gateway.size_packets import Traffic, find_busiest, merge_series, parse_packets
-    from gateway.size_table import read_table
+    from gateway.size.capacity import load_capacity
+    from gateway.size.numbers import Decimal
+    from gateway.size.packets import Traffic, find_busiest, merge_series, parse_packets
+    from gateway.size.table import read_table
     from pipeline.errors import ConfigError
 
     if decimal is not None and decimal not in list(Decimal):
@@ -119,7 +119,7 @@ def _read_traffics(paths: list[Path] | tuple[()], known: float | None, decimal: 
 
 
 def _parse_demands(texts: list[str] | None) -> list[Demand]:
-    from gateway.size_gateway import Demand
+    from gateway.size.gateway import Demand
 
     found = []
     for text in texts or ():
@@ -136,7 +136,7 @@ def _parse_demands(texts: list[str] | None) -> list[Demand]:
 
 def _report(measured: Path | None, demands: list[Demand], config: Config | None, seconds: float, folder: Path | None) -> tuple[Report, str]:
     """The figures, and where they are from."""
-    from gateway.bench_report import read_report
+    from gateway.bench.report import read_report
     from gateway.cli.measuring import run_measurement
 
     if measured is not None or config is None:

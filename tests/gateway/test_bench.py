@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.measurements import REPORT, measured
 
-from gateway.bench import _measure_without_loss, choose_place, quantile
-from gateway.bench_host import find_filesystem, read_host
-from gateway.bench_report import MAX_FILE, Measured, encode_report, parse_report, read_report, render_report
-from gateway.bench_rows import ROWS, Load, choose_rows
+from gateway.bench.host import find_filesystem, read_host
+from gateway.bench.measure import _measure_without_loss, choose_place, quantile
+from gateway.bench.report import MAX_FILE, Measured, encode_report, parse_report, read_report, render_report
+from gateway.bench.rows import ROWS, Load, choose_rows
 from gateway.cli import main
 from pipeline.errors import ConfigError
 
@@ -78,7 +78,7 @@ def test_a_measured_gateway_ends_with_whoever_started_it(tmp_path: Path) -> None
     command = [
         sys.executable,
         "-m",
-        "gateway.bench_child",
+        "gateway.bench.child",
         "run",
         "--set",
         f"gateway.state_dir={tmp_path / 'state'}",
@@ -117,7 +117,7 @@ def test_rows_come_in_the_order_of_the_table() -> None:
 def test_the_place_is_beside_the_state_directory_where_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_place(tmp_path / "a/b/state", None).folder == tmp_path
     assert choose_place(tmp_path, None).beside
-    monkeypatch.setattr("gateway.bench.LEAST_ROOM", 1 << 60)
+    monkeypatch.setattr("gateway.bench.measure.LEAST_ROOM", 1 << 60)
     with pytest.raises(ConfigError, match="free"):
         choose_place(tmp_path, None)
 

@@ -12,13 +12,12 @@ import orjson
 import pytest
 import trustme
 
-from gateway import check, check_addresses, check_machine
-from gateway.bench_host import Host
-from gateway.check import examine, render_findings, verdict
+from gateway.bench.host import Host
+from gateway.check.examinations import EXAMINATIONS, examine, render_findings, verdict
+from gateway.check.findings import Finding, Level
 from gateway.cli import main
 from gateway.config import load
 from gateway.exit_code import ExitCode
-from gateway.findings import Finding, Level
 
 CA = trustme.CA()
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -53,9 +52,9 @@ HOST = Host("a processor", 4.0, 8192, "Linux", "ext4")
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A good one, whatever the tests run on."""
-    monkeypatch.setattr(check_machine, "read_host", lambda _: HOST)
-    for module in (check_machine, check_addresses):
-        monkeypatch.setattr(module, "read_units", tuple)
+    monkeypatch.setattr("gateway.check.machine.read_host", lambda _: HOST)
+    for module in ("addresses", "machine"):
+        monkeypatch.setattr(f"gateway.check.{module}.read_units", tuple)
 
 
 def findings(folder: Path, text: str) -> tuple[Finding, ...]:
@@ -76,7 +75,7 @@ def test_a_good_configuration(tmp_path: Path) -> None:
     found = findings(tmp_path, BASE + TLS + ARCHIVE)
     (unknown,) = [finding for finding in found if finding.level is not Level.OK]
     assert (unknown.level, unknown.check) == (Level.UNKNOWN, "certificates")  # whether clients have its issuer
-    assert [examination.name for examination in check.EXAMINATIONS if examination.name not in {finding.check for finding in found}] == NOT_CONCERNED
+    assert [examination.name for examination in EXAMINATIONS if examination.name not in {finding.check for finding in found}] == NOT_CONCERNED
     assert verdict(found, strict=True) == ExitCode.OK
     assert {entry.name for entry in tmp_path.iterdir()} == {"gateway.toml", "server.pem", "server.key"}
 
@@ -169,9 +168,9 @@ def test_too_little_room(tmp_path: Path) -> None:
 
 def test_a_small_receive_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rmem_max").write_text("212992\n")
-    monkeypatch.setattr(check_machine, "RMEM_MAX", tmp_path / "rmem_max")
+    monkeypatch.setattr("gateway.check.machine.RMEM_MAX", tmp_path / "rmem_max")
     (tmp_path / "status").write_text("Name:\tx\nCapEff:\t0000000000000000\n")
-    monkeypatch.setattr(check_machine, "CAPABILITIES", tmp_path / "status")
+    monkeypatch.setattr("gateway.check.machine.CAPABILITIES", tmp_path / "status")
     text = BASE.replace("tcp", "udp")
     assert any(finding.level is Level.WARNING and "rmem_max=16777216" in finding.fix for finding in findings(tmp_path, text))
     (tmp_path / "status").write_text("Name:\tx\nCapEff:\t0000000000001000\n")

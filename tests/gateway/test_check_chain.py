@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gateway.check_chain import check_authorities, check_chain
-from gateway.findings import Level
+from gateway.check.chain import check_authorities, check_chain
+from gateway.check.findings import Level
 
 HOST = "gateway.contoso.example"
 ROOT = trustme.CA()

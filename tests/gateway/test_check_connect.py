@@ -19,16 +19,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarders.http.settings import ClientTls, ProxySettings
-from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_radius, ask_reverse, ask_status, ask_time, read_issuer
-from gateway.check_connect import ask_all, examine_connections
-from gateway.check_questions import Question
-from gateway.check_settings import Cloud
-from gateway.check_ways import AskError, Way, client_context, connected
+from gateway.check.asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_radius, ask_reverse, ask_status, ask_time, read_issuer
+from gateway.check.connect import ask_all, examine_connections
+from gateway.check.findings import Finding, Level
+from gateway.check.prerequisites import Of, Prerequisites, Root, load_prerequisites
+from gateway.check.questions import Question
+from gateway.check.settings import Cloud
+from gateway.check.ways import AskError, Way, client_context, connected
 from gateway.cli import main
 from gateway.config import load
 from gateway.exit_code import ExitCode
-from gateway.findings import Finding, Level
-from gateway.prerequisites import Of, Prerequisites, Root, load_prerequisites
 from pipeline.errors import ConfigError
 from pipeline.settings import SocketAddress
 from wire.radius.authenticators import encode_response
@@ -307,7 +307,7 @@ def test_a_certificate_of_somebody_who_is_believed(trust: ClientTls) -> None:
 
 def test_a_certificate_of_an_authority_of_nobody_public(trust: ClientTls, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine believes it, and nobody named it: an organization's own, or somebody on the way."""
-    monkeypatch.setattr("gateway.check_asks.client_context", lambda _: client_context(trust))
+    monkeypatch.setattr("gateway.check.asks.client_context", lambda _: client_context(trust))
     answer = trio.run(certificate_of, speaks_tls(CA.issue_cert(HOST)), ClientTls())
     assert answer.level is Level.UNKNOWN
     assert "no public authority" in answer.why

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from forwarders import kafka_client
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Level
 from gateway.config import load
-from gateway.findings import Level
 
 TEXT = """
 [gateway]

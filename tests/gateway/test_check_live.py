@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from gateway.check_live import examine_live
+from gateway.check.findings import Level
+from gateway.check.live import examine_live
 from gateway.cli import main
 from gateway.config import Config, load
 from gateway.control import Request, serve_control
 from gateway.exit_code import ExitCode
-from gateway.findings import Level
 from pipeline.log import LogSettings, open_log
 
 

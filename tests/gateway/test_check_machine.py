@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import check_machine
-from gateway.bench_host import Host
-from gateway.check import examine
-from gateway.check_secrets import COMFORTABLE, weakness
+from gateway.bench.host import Host
+from gateway.check.examinations import examine
+from gateway.check.findings import Finding, Level
+from gateway.check.secrets import COMFORTABLE, weakness
 from gateway.config import load
-from gateway.findings import Finding, Level
 
 BASE = '[gateway]\nstate_dir = "state"\n'
 RELAY = """
@@ -41,7 +40,7 @@ def findings(folder: Path, text: str, check: str) -> list[Finding]:
     ],
 )
 def test_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: Host, levels: str) -> None:
-    monkeypatch.setattr(check_machine, "read_host", lambda _: host)
+    monkeypatch.setattr("gateway.check.machine.read_host", lambda _: host)
     found = findings(tmp_path, "", "machine")
     assert [str(one.level) for one in found] == levels.split()
     assert all(one.fix for one in found if one.level is not Level.OK)

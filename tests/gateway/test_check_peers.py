@@ -11,11 +11,11 @@ import trio
 from support.freeradius import running_freeradius
 from support.kdc import running_kdc
 
-from gateway.check_asks import Answer, ask_datagram, ask_radius
-from gateway.check_connect import ask_all
-from gateway.check_questions import Question
-from gateway.findings import Finding, Level
-from gateway.prerequisites import load_prerequisites
+from gateway.check.asks import Answer, ask_datagram, ask_radius
+from gateway.check.connect import ask_all
+from gateway.check.findings import Finding, Level
+from gateway.check.prerequisites import load_prerequisites
+from gateway.check.questions import Question
 from pipeline.settings import SocketAddress
 
 PATIENCE_S = 20.0

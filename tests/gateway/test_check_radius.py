@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Finding, Level
 from gateway.config import load
-from gateway.findings import Finding, Level
 from pipeline.errors import ConfigError
 
 NOW = datetime.now(UTC)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Level
 from gateway.config import load
-from gateway.findings import Level
 
 BASE = '[gateway]\nstate_dir = "state"\n'
 PLAIN = '[listeners.syslog]\nudp = ["127.0.0.1:0"]\n'

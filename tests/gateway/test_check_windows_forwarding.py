@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway import check_windows_forwarding
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Finding, Level
 from gateway.config import load
-from gateway.findings import Finding, Level
 from wire.keytab import Key, encode_keytab
 
 CONFIG = """
@@ -38,7 +37,7 @@ SUBSCRIPTION = '[[listeners.wef.subscriptions]]\nname = "identity"\nprofile = "{
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files of two endpoints beside a configuration; the Kerberos library counts as installed."""
-    monkeypatch.setattr(check_windows_forwarding, "require_kerberos", lambda: None)
+    monkeypatch.setattr("gateway.check.windows_forwarding.require_kerberos", lambda: None)
     authority = trustme.CA()
     server = authority.issue_cert("gateway.contoso.example")
     server.cert_chain_pems[0].write_to_path(tmp_path / "server.pem")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Level
 from gateway.config import load
 from gateway.config_version import STEPS, VERSION, Step, Tree, renamed, upgrade
-from gateway.findings import Level
 from pipeline.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -9,12 +9,12 @@ import orjson
 import pytest
 from support.measurements import REPORT, measured
 
-from gateway.bench_report import encode_report
+from gateway.bench.report import encode_report
 from gateway.cli import main
-from gateway.size_capacity import load_capacity
-from gateway.size_gateway import Demand, GatewaySize, size_gateway
-from gateway.size_packets import Traffic
-from gateway.size_sensor import Free, Verdict, plan_sensors, size_sensor
+from gateway.size.capacity import load_capacity
+from gateway.size.gateway import Demand, GatewaySize, size_gateway
+from gateway.size.packets import Traffic
+from gateway.size.sensor import Free, Verdict, plan_sensors, size_sensor
 from pipeline.errors import ConfigError
 
 CAPACITY = load_capacity()

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.size_capacity import load_capacity
-from gateway.size_numbers import Decimal
-from gateway.size_packets import Series, find_busiest, merge_series, parse_packets
-from gateway.size_table import TableError, parse_table
+from gateway.size.capacity import load_capacity
+from gateway.size.numbers import Decimal
+from gateway.size.packets import Series, find_busiest, merge_series, parse_packets
+from gateway.size.table import TableError, parse_table
 
 BUSY = load_capacity().busy
 T0 = datetime(2024, 5, 6, 7, 8, 0, tzinfo=UTC).timestamp()

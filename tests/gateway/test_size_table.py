@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.size_capacity import load_capacity
-from gateway.size_numbers import Decimal, Evidence, parse_number
-from gateway.size_packets import find_busiest, merge_series, parse_packets
-from gateway.size_table import MAX_CELLS, TableError, parse_table
-from gateway.size_times import DateOrder, parse_time
+from gateway.size.capacity import load_capacity
+from gateway.size.numbers import Decimal, Evidence, parse_number
+from gateway.size.packets import find_busiest, merge_series, parse_packets
+from gateway.size.table import MAX_CELLS, TableError, parse_table
+from gateway.size.times import DateOrder, parse_time
 
 MOMENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC).timestamp()
 
@@ -105,7 +105,7 @@ def test_no_octets_lead_to_anything_but_an_error_of_the_table(octets: bytes) -> 
 
 
 def test_cells_are_counted_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.size_table.MAX_CELLS", 10)
+    monkeypatch.setattr("gateway.size.table.MAX_CELLS", 10)
     assert MAX_CELLS > 10
     with pytest.raises(TableError, match=r"x\.csv, line 6"):
         list(parse_table(b"1,2\n" * 50, "x.csv").rows())
@@ -129,8 +129,8 @@ def test_what_is_no_table(octets: bytes, said: str) -> None:
 
 
 def test_a_file_larger_than_any_log_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.size_table.MAX_FILE", 10)
-    monkeypatch.setattr("gateway.size_table.MAX_LINES", 2)
+    monkeypatch.setattr("gateway.size.table.MAX_FILE", 10)
+    monkeypatch.setattr("gateway.size.table.MAX_LINES", 2)
     with pytest.raises(TableError, match="larger"):
         parse_table(b"1,2\n" * 50, "x.csv")
     with pytest.raises(TableError, match="lines"):

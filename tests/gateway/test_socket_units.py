@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import check_addresses, check_machine, socket_units
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Finding, Level
+from gateway.check.socket_units import SocketUnit, held_by_systemd, read_units
 from gateway.config import load
-from gateway.findings import Finding, Level
-from gateway.socket_units import SocketUnit, held_by_systemd, read_units
 from pipeline.errors import ConfigError
 from pipeline.settings import SocketAddress
 
@@ -84,7 +83,7 @@ def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made = tmp_path / "1"
     (made / "fd").mkdir(parents=True)
     (made / "comm").write_text("systemd\n")
-    monkeypatch.setattr(socket_units, "PROCESS_1", made)
+    monkeypatch.setattr("gateway.check.socket_units.PROCESS_1", made)
     return made
 
 
@@ -113,8 +112,8 @@ CONFIG = '[gateway]\nstate_dir = "state"\n[listeners.syslog]\n{}\n'
 def addresses(
     folder: Path, port: int, units: tuple[SocketUnit, ...], monkeypatch: pytest.MonkeyPatch, listener: str = 'tcp = ["127.0.0.1:{}"]'
 ) -> list[Finding]:
-    for module in (check_addresses, check_machine):
-        monkeypatch.setattr(module, "read_units", lambda: units)
+    for module in ("addresses", "machine"):
+        monkeypatch.setattr(f"gateway.check.{module}.read_units", lambda: units)
     (folder / "gateway.toml").write_text(CONFIG.format(listener.format(port)))
     return [one for one in examine(load(folder / "gateway.toml", {}), None) if one.check in ("addresses", "socket-units", "receive-buffer")]
 
@@ -125,7 +124,7 @@ def unit_at(port: int, *, enabled: bool, kind: socket.SocketKind = STREAM, buffe
 
 @pytest.mark.parametrize(("held", "level"), [(True, Level.OK), (None, Level.OK), (False, Level.ERROR)])
 def test_an_address_in_use_that_is_passed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool | None, level: Level) -> None:  # noqa: FBT001 - a case
-    monkeypatch.setattr(check_addresses, "held_by_systemd", lambda *_: held)
+    monkeypatch.setattr("gateway.check.addresses.held_by_systemd", lambda *_: held)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         found = addresses(tmp_path, port, (unit_at(port, enabled=True),), monkeypatch)
@@ -138,7 +137,7 @@ def test_an_address_that_will_be_passed_in(tmp_path: Path, monkeypatch: pytest.M
     for number in (0, errno.EACCES):
         refusal = ConfigError("w", "refused", "f")
         refusal.__cause__ = OSError(number, "refused")
-        monkeypatch.setattr(check_addresses, "_try", lambda *_, error=refusal if number else None: error)
+        monkeypatch.setattr("gateway.check.addresses._try", lambda *_, error=refusal if number else None: error)
         found = addresses(tmp_path, 1, (unit_at(1, enabled=True),), monkeypatch)
         assert found[0].why == "passed in by systemd (tidegate-syslog.socket)"
         found = addresses(tmp_path, 1, (unit_at(1, enabled=False),), monkeypatch)
@@ -147,7 +146,7 @@ def test_an_address_that_will_be_passed_in(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("held", "level"), [(True, Level.OK), (None, Level.UNKNOWN), (False, Level.ERROR)])
 def test_an_address_in_use_that_a_unit_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: bool | None, level: Level) -> None:  # noqa: FBT001 - a case
-    monkeypatch.setattr(check_addresses, "held_by_systemd", lambda *_: held)
+    monkeypatch.setattr("gateway.check.addresses.held_by_systemd", lambda *_: held)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         (found,) = addresses(tmp_path, port, (unit_at(port, enabled=False),), monkeypatch)
@@ -164,8 +163,8 @@ def test_a_unit_that_no_listener_is_configured_for(tmp_path: Path, monkeypatch: 
 def test_a_unit_that_gives_the_receive_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rmem_max").write_text("212992\n")
     (tmp_path / "status").write_text("CapEff:\t0000000000000000\n")
-    monkeypatch.setattr(check_machine, "RMEM_MAX", tmp_path / "rmem_max")
-    monkeypatch.setattr(check_machine, "CAPABILITIES", tmp_path / "status")
+    monkeypatch.setattr("gateway.check.machine.RMEM_MAX", tmp_path / "rmem_max")
+    monkeypatch.setattr("gateway.check.machine.CAPABILITIES", tmp_path / "status")
     for buffer, level in ((16 << 20, Level.OK), (1 << 20, Level.WARNING)):
         units = (unit_at(1514, enabled=True, kind=DATAGRAM, buffer=buffer),)
         found = addresses(tmp_path, 1514, units, monkeypatch, 'udp = ["127.0.0.1:{}"]')

@@ -10,10 +10,10 @@ import trio
 from support.batches import batch_of, spool_in, submissions
 from support.older_spool import spool_of_schema_1
 
-from gateway.check import examine
+from gateway.check.examinations import examine
+from gateway.check.findings import Level
 from gateway.cli import main
 from gateway.config import load
-from gateway.findings import Level
 from pipeline.spool.database import FILE_NAME
 from pipeline.spool.schema import SCHEMA_VERSION
 from pipeline.spool.settings import Consumer, Start

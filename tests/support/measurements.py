@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from gateway.bench_host import Host
-from gateway.bench_report import SCHEMA, Measured, Report
+from gateway.bench.host import Host
+from gateway.bench.report import SCHEMA, Measured, Report
 
 ROW: Final = Measured(
     row="wef",

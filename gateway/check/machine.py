@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from gateway.bench_host import read_host
-from gateway.check_places import mib, nearest
-from gateway.findings import Finding, Level, Subject
-from gateway.size_capacity import load_capacity
-from gateway.socket_units import SocketUnit, read_units
+from gateway.bench.host import read_host
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.places import mib, nearest
+from gateway.check.socket_units import SocketUnit, read_units
+from gateway.size.capacity import load_capacity
 from pipeline.settings import SocketAddress
 
 RMEM_MAX: Final = Path("/proc/sys/net/core/rmem_max")

@@ -20,10 +20,10 @@ from typing import Final
 
 import trio
 
-from gateway.bench_gateway import BenchGateway, Spoken, bench_gateway
-from gateway.bench_host import read_host
-from gateway.bench_report import SCHEMA, Measured, Report
-from gateway.bench_rows import Load, Row
+from gateway.bench.gateway import BenchGateway, Spoken, bench_gateway
+from gateway.bench.host import read_host
+from gateway.bench.report import SCHEMA, Measured, Report
+from gateway.bench.rows import Load, Row
 from gateway.version import describe_version
 from kernel import Engine
 from pipeline.errors import ConfigError

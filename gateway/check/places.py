@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from gateway.findings import Finding, Level
+from gateway.check.findings import Finding, Level
 
 
 def nearest(path: Path) -> Path:

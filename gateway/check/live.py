@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.check.findings import Finding, Level
 from gateway.config import Config
 from gateway.control import ControlError, Request, ask
-from gateway.findings import Finding, Level
 
 SECONDS: Final = 5.0
 

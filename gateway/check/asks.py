@@ -23,9 +23,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from forwarders.http.settings import ClientTls
-from gateway.check_ways import AskError, UnbelievedError, Way, asking, client_context, connected, exchange, fetch_status, secured
-from gateway.findings import Level
-from gateway.prerequisites import Prerequisites, Root
+from gateway.check.findings import Level
+from gateway.check.prerequisites import Prerequisites, Root
+from gateway.check.ways import AskError, UnbelievedError, Way, asking, client_context, connected, exchange, fetch_status, secured
 from pipeline.errors import MessageError
 from pipeline.settings import SocketAddress
 from wire.radius.authenticators import encode_status_server, verify_response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.findings import Finding, Level, Subject
+from gateway.check.findings import Finding, Level, Subject
 from listeners.syslog.settings import SyslogSettings
 from listeners.wef.settings import KerberosEndpoint
 from pipeline.spool.settings import Witness

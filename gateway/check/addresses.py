@@ -10,8 +10,8 @@ from typing import Final
 import trio
 
 from gateway.addresses import addresses
-from gateway.findings import Finding, Level, Subject
-from gateway.socket_units import SocketUnit, held_by_systemd, read_units
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.socket_units import SocketUnit, held_by_systemd, read_units
 from listeners.bind import bind
 from pipeline.errors import ConfigError
 from pipeline.model import Transport

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from gateway.check_places import check_private
-from gateway.findings import Finding, Level
+from gateway.check.findings import Finding, Level
+from gateway.check.places import check_private
 from pipeline.errors import WireError
 from wire.x509 import parse_validities
 

@@ -1,4 +1,4 @@
-"""What `tidegate size` knows of sensors and plans gateways with: `size_capacity.toml`, typed."""
+"""What `tidegate size` knows of sensors and plans gateways with: `capacity.toml`, typed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from pipeline.errors import ConfigError
 from pipeline.settings import Settings
 
-FILE: Final = "size_capacity.toml"
+FILE: Final = "capacity.toml"
 
 
 class Step(Settings):
@@ -95,7 +95,7 @@ class Capacity(Settings):
 
 def load_capacity() -> Capacity:
     """The package's own file."""
-    return Capacity.model_validate(tomllib.loads((resources.files("gateway") / FILE).read_text(encoding="utf-8")))
+    return Capacity.model_validate(tomllib.loads((resources.files("gateway.size") / FILE).read_text(encoding="utf-8")))
 
 
 def find_step(steps: tuple[Step, ...], packets: float) -> Step | None:

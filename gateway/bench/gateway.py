@@ -208,7 +208,7 @@ async def bench_gateway(folder: Path, *, room: int, engine: Engine) -> AsyncIter
         await nowhere.bind(("127.0.0.1", 0))
         closed = SocketAddress(*nowhere.getsockname())
         (folder / "gateway.toml").write_text(CONFIG.substitute(engine=engine, room=room, nowhere=closed, url=WEF_URL), encoding="utf-8")
-        command = (sys.executable, "-m", "gateway.bench_child", "run", "--config", str(folder / "gateway.toml"))
+        command = (sys.executable, "-m", "gateway.bench.child", "run", "--config", str(folder / "gateway.toml"))
         with (folder / "log").open("wb") as log:
             process = await trio.lowlevel.open_process(command, stdin=PIPE, stdout=PIPE, stderr=log, env=environment, start_new_session=True)
         try:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import apsw
 
-from gateway.check_places import mib, nearest
-from gateway.findings import Finding, Level, Subject
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.places import mib, nearest
 from gateway.spool_report import duration, read_offline
 from pipeline.spool.database import FILE_NAME, OlderSchemaError, check_sqlite
 

@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gateway.bench_host import Host
+from gateway.bench.host import Host
 from pipeline.errors import ConfigError
 from pipeline.escape import escape_text
 

@@ -16,11 +16,11 @@ from forwarders.kafka_settings import KafkaSettings
 from forwarders.sensor_settings import RelaySettings, SensorSettings
 from forwarders.settings import ForwarderSettings
 from forwarders.syslog_settings import SyslogSettings, SyslogTransport
-from gateway.check_asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_radius, ask_reverse, ask_status, ask_time
-from gateway.check_ways import PORTS, Way
+from gateway.check.asks import Answer, ask_certificate, ask_datagram, ask_name, ask_port, ask_radius, ask_reverse, ask_status, ask_time
+from gateway.check.findings import Level
+from gateway.check.prerequisites import Ask, Need, Of, Prerequisite, Prerequisites
+from gateway.check.ways import PORTS, Way
 from gateway.config import Config
-from gateway.findings import Level
-from gateway.prerequisites import Ask, Need, Of, Prerequisite, Prerequisites
 from pipeline.settings import SocketAddress
 
 DESTINATION: Final = "destination"

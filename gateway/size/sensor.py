@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gateway.size_capacity import Capacity, Profile, Step, find_step
-from gateway.size_packets import WHOLE_ENOUGH, Traffic
+from gateway.size.capacity import Capacity, Profile, Step, find_step
+from gateway.size.packets import WHOLE_ENOUGH, Traffic
 
 
 class Verdict(StrEnum):

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.bench_report import Measured, Report
-from gateway.size_capacity import GatewayPlan
-from gateway.size_sensor import JUDGED, Verdict
+from gateway.bench.report import Measured, Report
+from gateway.size.capacity import GatewayPlan
+from gateway.size.sensor import JUDGED, Verdict
 from pipeline.errors import ConfigError
 
 ONE_CORE: Final = 1.0

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from forwarders.sensor_settings import RelaySettings
-from gateway.check_places import check_private
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.places import check_private
 from gateway.config import resolve_folder
-from gateway.findings import Finding, Level, Subject
 
 COMFORTABLE: Final = 24
 """Octets of a secret that nobody tries out: one packet heard is enough to try it offline, at billions a second."""

@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from gateway.bench_gateway import WEF_URL, BenchGateway
+from gateway.bench.gateway import WEF_URL, BenchGateway
 from gateway.simulate.events import generate_events
 from gateway.simulate.messages import USUAL_HEADERS, Header
 from gateway.simulate.radius import simulate_radius

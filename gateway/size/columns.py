@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from gateway.size_table import PERFORMANCE_LOG, Cells, Table, TableError
-from gateway.size_times import DateOrder, parse_time
+from gateway.size.table import PERFORMANCE_LOG, Cells, Table, TableError
+from gateway.size.times import DateOrder, parse_time
 
 BOTH_WAYS: Final = "packets/sec"
 ONE_WAY: Final = frozenset({"packets received/sec", "packets sent/sec"})

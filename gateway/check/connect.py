@@ -7,11 +7,11 @@ from typing import Final
 
 import trio
 
-from gateway.check_questions import Question, questions
-from gateway.check_ways import AskError
+from gateway.check.findings import Finding, Level
+from gateway.check.prerequisites import Prerequisites, load_prerequisites
+from gateway.check.questions import Question, questions
+from gateway.check.ways import AskError
 from gateway.config import Config
-from gateway.findings import Finding, Level
-from gateway.prerequisites import Prerequisites, load_prerequisites
 
 NOBODY: Final = Finding(
     Level.UNKNOWN,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from forwarders.kafka_client import check_installed
 from forwarders.kafka_settings import KafkaSettings
-from gateway.findings import Finding, Level, Subject
+from gateway.check.findings import Finding, Level, Subject
 from pipeline.errors import ConfigError
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from gateway.check_certificates import check_files
-from gateway.check_chain import check_authorities, check_chain
-from gateway.check_places import check_private
-from gateway.findings import Finding, Level, Subject
+from gateway.check.certificates import check_files
+from gateway.check.chain import check_authorities, check_chain
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.places import check_private
 from gateway.windows_subscriptions import expand
 from listeners.wef.authenticators import require_kerberos
 from listeners.wef.keyring import read_keytab

@@ -1,6 +1,6 @@
 """Packets per second of domain controllers, read from exported tables; and the busy packets/s that sensors are sized by.
 
-A table is read twice: the first time to learn what its numbers and dates leave open (`size_numbers`, `size_times`), the second time to take them.
+A table is read twice: the first time to learn what its numbers and dates leave open (`numbers`, `times`), the second time to take them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from itertools import accumulate, pairwise
 from statistics import fmean, median
 from typing import Final
 
-from gateway.size_capacity import Busy
-from gateway.size_columns import Columns, find_columns
-from gateway.size_numbers import Decimal, Evidence, is_missing, parse_number
-from gateway.size_table import Cells, Table, TableError
-from gateway.size_times import DateOrder, has_order, parse_time
+from gateway.size.capacity import Busy
+from gateway.size.columns import Columns, find_columns
+from gateway.size.numbers import Decimal, Evidence, is_missing, parse_number
+from gateway.size.table import Cells, Table, TableError
+from gateway.size.times import DateOrder, has_order, parse_time
 
 WHOLE_ENOUGH: Final = 0.98
 """Of a day: a log of 24 hours lacks a sample or two."""

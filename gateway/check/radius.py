@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.check_secrets import MAKE_ONE, weakness
-from gateway.findings import Finding, Level, Subject
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.secrets import MAKE_ONE, weakness
 
 
 def check_radius(subject: Subject) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """What `tidegate check` looks at before anything is started, and how bad it is: EXAMINATIONS, which docs/reference/checks.md is written from.
 
-Nothing is changed but for sockets bound and closed again; nothing is sent. What is asked of others: `gateway.check_connect`.
+Nothing is changed but for sockets bound and closed again; nothing is sent. What is asked of others: `gateway.check.connect`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Final
 
 import orjson
 
-from gateway.check_addresses import check_addresses, check_socket_units
-from gateway.check_certificates import check_files
-from gateway.check_chain import check_authorities, check_chain
-from gateway.check_forwarders import check_forwarders, check_forwarders_tls
-from gateway.check_kafka import check_kafka
-from gateway.check_machine import check_machine, check_open_files, check_receive_buffer
-from gateway.check_radius import check_radius
-from gateway.check_secrets import check_relay_secrets, check_secret_files
-from gateway.check_senders import check_senders
-from gateway.check_state import check_spool, check_state_dir
-from gateway.check_windows_forwarding import check_windows_forwarding
+from gateway.check.addresses import check_addresses, check_socket_units
+from gateway.check.certificates import check_files
+from gateway.check.chain import check_authorities, check_chain
+from gateway.check.findings import Check, Finding, Level, Subject
+from gateway.check.forwarders import check_forwarders, check_forwarders_tls
+from gateway.check.kafka import check_kafka
+from gateway.check.machine import check_machine, check_open_files, check_receive_buffer
+from gateway.check.radius import check_radius
+from gateway.check.secrets import check_relay_secrets, check_secret_files
+from gateway.check.senders import check_senders
+from gateway.check.state import check_spool, check_state_dir
+from gateway.check.windows_forwarding import check_windows_forwarding
 from gateway.config import Config
 from gateway.config_errors import UnusableConfig
 from gateway.exit_code import ExitCode
-from gateway.findings import Check, Finding, Level, Subject
 from gateway.normalizing import make_normalizer
 from kernel import Engine
 from listeners.tls import make_context

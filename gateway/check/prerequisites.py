@@ -9,7 +9,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.check_settings import Cloud
+from gateway.check.settings import Cloud
 from pipeline.settings import Settings
 
 FILE: Final = "prerequisites.toml"
@@ -121,4 +121,4 @@ class Prerequisites(Settings):
 
 def load_prerequisites() -> Prerequisites:
     """The package's own file."""
-    return Prerequisites.model_validate(tomllib.loads((resources.files("gateway") / FILE).read_text(encoding="utf-8")))
+    return Prerequisites.model_validate(tomllib.loads((resources.files("gateway.check") / FILE).read_text(encoding="utf-8")))

@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from gateway.findings import Finding, Level
+from gateway.check.findings import Finding, Level
 
 Said = TypeVar("Said", bound=x509.ExtensionType)
 

@@ -13,9 +13,9 @@ from forwarders.http.settings import ClientTls, HttpSettings
 from forwarders.kafka_settings import KafkaSettings
 from forwarders.settings import ForwarderSettings
 from forwarders.syslog_settings import SyslogSettings
-from gateway.check_certificates import check_files
-from gateway.check_places import nearest
-from gateway.findings import Finding, Level, Subject
+from gateway.check.certificates import check_files
+from gateway.check.findings import Finding, Level, Subject
+from gateway.check.places import nearest
 from pipeline.errors import DeliveryError
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import orjson
 
-from gateway.size_capacity import Machine, Step
-from gateway.size_gateway import GIB, GatewaySize
-from gateway.size_sensor import SensorPlan, SensorSize, StandaloneSize
+from gateway.size.capacity import Machine, Step
+from gateway.size.gateway import GIB, GatewaySize
+from gateway.size.sensor import SensorPlan, SensorSize, StandaloneSize
 from pipeline.escape import escape_text
 
 

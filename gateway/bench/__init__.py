@@ -1,0 +1,1 @@
+"""What `tidegate bench` measures: a whole gateway of its own, under a sender that shares the host."""
