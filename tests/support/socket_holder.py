@@ -18,6 +18,24 @@ from listeners.bind import ask_receive_buffer
 
 ROOM: Final = 4 << 20
 
+CONFIG: Final = """
+[gateway]
+state_dir = "state"
+[listeners.syslog]
+udp = ["127.0.0.1:{udp}"]
+tcp = ["127.0.0.1:{tcp}"]
+[metrics]
+address = "127.0.0.1:0"
+[[forwarders]]
+name = "archive"
+kind = "file"
+path = "events.ndjson"
+start = "beginning"
+"""
+"""Syslog on both sockets, to a file; it accepts on READY addresses."""
+
+READY: Final = 3
+
 START: Final = """
 import json, os, sys
 for at, descriptor in enumerate(json.loads(sys.argv[1])):
@@ -62,6 +80,13 @@ class SocketHolder:
             finally:
                 if process.poll() is None:
                     process.kill()
+
+
+def write_config(folder: Path, udp: socket.socket, tcp: socket.socket) -> Path:
+    """CONFIG for the ports of these sockets, in `folder`."""
+    path = folder / "gateway.toml"
+    path.write_text(CONFIG.format(udp=udp.getsockname()[1], tcp=tcp.getsockname()[1]))
+    return path
 
 
 @contextmanager

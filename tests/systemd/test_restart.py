@@ -17,32 +17,12 @@ import pytest
 import trustme
 from support.events import SAMPLES, security
 from support.gateway_process import EndedError
-from support.socket_holder import SocketHolder, held_sockets
+from support.socket_holder import READY, SocketHolder, held_sockets, write_config
 
 from gateway.exit_code import ExitCode
 from wire.event_xml import encode_event
 
-CONFIG = """
-[gateway]
-state_dir = "state"
-[listeners.syslog]
-udp = ["127.0.0.1:{udp}"]
-tcp = ["127.0.0.1:{tcp}"]
-[metrics]
-address = "127.0.0.1:0"
-[[forwarders]]
-name = "archive"
-kind = "file"
-path = "events.ndjson"
-"""
-READY = 3
 EACH = 20
-
-
-def write(folder: Path, udp: socket.socket, tcp: socket.socket) -> Path:
-    path = folder / "gateway.toml"
-    path.write_text(CONFIG.format(udp=udp.getsockname()[1], tcp=tcp.getsockname()[1]))
-    return path
 
 
 def messages() -> Iterator[bytes]:
@@ -82,7 +62,7 @@ def archived(folder: Path) -> set[str]:
 
 def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     with held_sockets() as holder:
-        config, senders = write(tmp_path, holder.udp, holder.tcp), Senders(holder)
+        config, senders = write_config(tmp_path, holder.udp, holder.tcp), Senders(holder)
         with holder.gateway(config, ready=READY) as gateway, socket.create_connection(holder.tcp.getsockname()) as lasting:
             senders.send()
             lasting.sendall(framed(*senders.next(EACH)))
@@ -106,7 +86,7 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_socket_without_listener_is_refused(tmp_path: Path) -> None:
-    with held_sockets() as holder, held_sockets() as others, holder.started(write(tmp_path, holder.udp, others.tcp)) as gateway:
+    with held_sockets() as holder, held_sockets() as others, holder.started(write_config(tmp_path, holder.udp, others.tcp)) as gateway:
         with pytest.raises(EndedError) as ended:
             gateway.await_ready(READY)
         assert ended.value.code == ExitCode.CONFIG
@@ -118,7 +98,7 @@ def test_systemd_hears_that_it_is_ready_and_well(tmp_path: Path) -> None:
     with held_sockets() as holder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
         manager.settimeout(30)
-        with holder.gateway(write(tmp_path, holder.udp, holder.tcp), ready=READY, environ={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "100000"}) as gateway:
+        with holder.gateway(write_config(tmp_path, holder.udp, holder.tcp), ready=READY, environ={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "100000"}) as gateway:
             heard = {manager.recv(100) for _ in range(8)}
             assert gateway.stop() == 0
     assert heard == {b"READY=1", b"WATCHDOG=1"}

@@ -15,24 +15,10 @@ import pytest
 from support import peers
 from support.events import SAMPLES, security
 from support.peers import Peer
-from support.socket_holder import held_sockets
+from support.socket_holder import READY, held_sockets, write_config
 
 from wire.event_xml import encode_event
 
-CONFIG = """
-[gateway]
-state_dir = "state"
-[listeners.syslog]
-udp = ["127.0.0.1:{udp}"]
-tcp = ["127.0.0.1:{tcp}"]
-[metrics]
-address = "127.0.0.1:0"
-[[forwarders]]
-name = "archive"
-kind = "file"
-path = "events.ndjson"
-start = "beginning"
-"""
 RSYSLOG = """
 global(workDirectory="{folder}" maxMessageSize="64k")
 module(load="imfile")
@@ -49,7 +35,6 @@ source s {{ file("{feed}" flags(no-parse) follow-freq(0.1)); }};
 destination d {{ network("127.0.0.1" port({port}) transport("tcp") template("<13>Mar  1 10:00:00 dc1 ${{MESSAGE}}\\n") log-fifo-size(1000000)); }};
 log {{ source(s); destination(d); flags(flow-control); }};
 """
-READY = 3
 RESTARTS = 3
 EACH = 1_000_000
 PAUSE_S = 0.005
@@ -105,8 +90,7 @@ def test_senders_that_look_before_they_write_lose_nothing(tmp_path: Path, seed: 
     random = Random(seed)
     with held_sockets() as holder, ExitStack() as senders:
         port = holder.tcp.getsockname()[1]
-        config = tmp_path / "gateway.toml"
-        config.write_text(CONFIG.format(udp=holder.udp.getsockname()[1], tcp=port))
+        config = write_config(tmp_path, holder.udp, holder.tcp)
         feeds = [Feed(tmp_path / f"{at}.feed", 1 + at * EACH, Random(seed + at)) for at in range(2)]
         for feed in feeds:
             senders.callback(feed.end)
