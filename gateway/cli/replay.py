@@ -18,7 +18,7 @@ from gateway.exit_code import ExitCode
 from kernel import Engine
 
 if TYPE_CHECKING:  # what a command needs is imported when it runs
-    from gateway.replay_into import Target
+    from gateway.replay.into import Target
 
 ALONE = ("output", "profile", "keep")
 """Parameters of a replay that no gateway takes part in."""
@@ -54,9 +54,9 @@ def replay(
     if into:
         return _replay_into(paths, _target(config, to, rate), engine=engine, salvage=salvage, as_json=as_json)
 
-    from gateway.replay import Replay, gather
-    from gateway.replay_output import STDOUT, open_output
-    from gateway.replay_report import encode_summary, render_summary
+    from gateway.replay.course import Replay, gather
+    from gateway.replay.output import STDOUT, open_output
+    from gateway.replay.report import encode_summary, render_summary
     from normalizers.native import NativeNormalizer
     from normalizers.normalizer import Normalizer
     from pipeline.escape import escape_text
@@ -86,7 +86,7 @@ def _target(config: Path | None, to: str, rate: str) -> Target:
     import os
 
     from gateway.config import load, locate
-    from gateway.replay_into import Target
+    from gateway.replay.into import Target
 
     try:
         per_second = None if rate == "max" else float(rate)
@@ -100,9 +100,9 @@ def _target(config: Path | None, to: str, rate: str) -> Target:
 def _replay_into(paths: list[Path], target: Target, *, engine: Engine, salvage: bool, as_json: bool) -> int:
     import trio
 
-    from gateway.replay import gather
-    from gateway.replay_into import replay_into
-    from gateway.replay_report import encode_summary, render_summary
+    from gateway.replay.course import gather
+    from gateway.replay.into import replay_into
+    from gateway.replay.report import encode_summary, render_summary
     from pipeline.escape import escape_text
 
     files, octets = gather(paths)

@@ -12,7 +12,7 @@ import pytest
 from support.evtx_oracle import read_with_oracle
 from support.ocsf import check
 
-from gateway.replay import Replay, Summary, gather
+from gateway.replay.course import Replay, Summary, gather
 from listeners.evtx import Damage, read_evtx
 from normalizers.normalizer import Normalizer
 from pipeline.model import Origin, Transport

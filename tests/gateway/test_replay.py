@@ -21,9 +21,9 @@ from support.ocsf import check
 from support.replays import EVENTS, NOW_NS, replay
 
 from gateway.cli import main
-from gateway.replay import Summary
-from gateway.replay_files import SNIFFED, Found, Kind, Unreadable, find_files, sniff
-from gateway.replay_report import render_summary
+from gateway.replay.course import Summary
+from gateway.replay.files import SNIFFED, Found, Kind, Unreadable, find_files, sniff
+from gateway.replay.report import render_summary
 from gateway.simulate.events import REQUIRED_IDS, generate_events
 from kernel import Engine
 from normalizers.normalizer import Normalizer

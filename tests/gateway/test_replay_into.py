@@ -26,8 +26,8 @@ from gateway.backfill import MAX_MESSAGES, TAKE, make_backfill
 from gateway.cli import main
 from gateway.config import Config
 from gateway.control import Command, ControlError, NoAnswerError, NotRunningError, Request, ask, serve_control
-from gateway.replay import Summary, gather
-from gateway.replay_into import MAX_OCTETS, PATIENCE_S, Courier, Ended, Target, cut_frames, replay_into
+from gateway.replay.course import Summary, gather
+from gateway.replay.into import MAX_OCTETS, PATIENCE_S, Courier, Ended, Target, cut_frames, replay_into
 from normalizers.normalizer import Normalizer
 from pipeline.errors import DeliveryError, Fault, GatewayError
 from pipeline.intake import Intake
@@ -140,7 +140,7 @@ async def test_no_gateway_is_said_at_once(tmp_path: Path, log: Path) -> None:
 
 async def test_a_gateway_that_goes_away_is_waited_for_and_gets_again_what_it_did_not_answer(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It dies twice behind a commit and before its answer, which is the worst time."""
-    monkeypatch.setattr("gateway.replay_into.RETRY_S", 0.01)
+    monkeypatch.setattr("gateway.replay.into.RETRY_S", 0.01)
     state_dir, expected, over = tmp_path / "state", replay(log)[0], trio.Event()
     lines, deaths = list[str](), 0
     done = list[Ended]()
@@ -277,7 +277,7 @@ async def test_messages_go_at_the_rate(autojump_clock: trio.testing.MockClock, m
     async def answer(_state_dir: Path, _request: Request, **_: float) -> object:
         return {"again": False, "received": 0, "control": 0, **{name: {} for name in ("normalized", "duplicate", "filtered", "rejected", "warnings")}}
 
-    monkeypatch.setattr("gateway.replay_into.ask", answer)
+    monkeypatch.setattr("gateway.replay.into.ask", answer)
     courier = Courier(Target(Path(), rate=10.0), lambda _line: None)
     frames = Frames(b"", array("I", [0, 0] * 5), Origin("replay", Transport.FILE, "x", 0))
     for number in range(7):
@@ -292,7 +292,7 @@ async def test_a_gateway_that_takes_nothing_says_why_and_is_waited_for(autojump_
         await trio.sleep(3600)
         return {"again": False, "received": 1, "control": 1, **{name: {} for name in ("normalized", "duplicate", "filtered", "rejected", "warnings")}}
 
-    monkeypatch.setattr("gateway.replay_into.ask", answer)
+    monkeypatch.setattr("gateway.replay.into.ask", answer)
     lines = list[str]()
     taken = await Courier(Target(Path()), lines.append).hand_over(Frames(b"", array("I", [0, 0]), Origin("replay", Transport.FILE, "x", 0)), 0)
     assert (taken.received, lines) == (1, ["waiting: spool: destination sensor: its quota of 9 octets is full"])
@@ -302,7 +302,7 @@ async def test_a_gateway_that_does_not_come_back_is_given_up(autojump_clock: tri
     async def nobody(state_dir: Path, _request: Request, **_: float) -> object:
         raise NotRunningError(str(state_dir), "no gateway is running on this state directory")
 
-    monkeypatch.setattr("gateway.replay_into.ask", nobody)
+    monkeypatch.setattr("gateway.replay.into.ask", nobody)
     with pytest.raises(NoAnswerError, match="run this again"):
         await Courier(Target(Path()), lambda _line: None).hand_over(Frames(b"", array("I", [0, 0]), Origin("replay", Transport.FILE, "x", 0)), 0)
     assert trio.current_time() == pytest.approx(PATIENCE_S, abs=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.replay import Replay, Summary, gather
+from gateway.replay.course import Replay, Summary, gather
 from gateway.simulate.events import generate_events
 from kernel import Engine
 from normalizers.normalizer import Normalizer

@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from gateway.replay import Summary
+from gateway.replay.course import Summary
 
 SHOWN: Final = 40
 

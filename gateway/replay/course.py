@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from gateway.replay_files import SNIFFED, STDIN, Found, Kind, Unreadable, find_files, say_unknown, sniff
-from gateway.replay_readers import Reading, Refused, read_messages
+from gateway.replay.files import SNIFFED, STDIN, Found, Kind, Unreadable, find_files, say_unknown, sniff
+from gateway.replay.readers import Reading, Refused, read_messages
 from kernel import Engine, KeySet
 from listeners.evtx import Damage
 from pipeline.index import Index

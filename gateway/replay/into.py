@@ -20,8 +20,8 @@ import trio
 
 from gateway.backfill import MAX_MESSAGES, TAKE, Taken
 from gateway.control import ControlError, NoAnswerError, NotRunningError, Request, ask
-from gateway.replay import Course, Summary
-from gateway.replay_files import STDIN, Found, Unreadable
+from gateway.replay.course import Course, Summary
+from gateway.replay.files import STDIN, Found, Unreadable
 from kernel import Engine
 from pipeline.errors import GatewayError
 from pipeline.model import Frames

@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from gateway.replay_files import Kind, read_text
+from gateway.replay.files import Kind, read_text
 from kernel import Engine, Octets
 from listeners.evtx import Damage, Readable, read_evtx
 from listeners.syslog.reassembly import Reassembly

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from gateway.replay_files import STDIN, Found, Unreadable
+from gateway.replay.files import STDIN, Found, Unreadable
 from pipeline.errors import ConfigError
 
 STDOUT: Final = Path("-")
