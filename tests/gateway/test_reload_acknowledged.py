@@ -121,6 +121,7 @@ def restate(tmp_path: Path, authority: Authority) -> Restate:
     return write
 
 
+@pytest.mark.timeout(300)
 async def test_what_is_acknowledged_while_it_reloads_is_kept_and_no_connection_ends(tmp_path: Path, authority: Authority, restate: Restate) -> None:
     acknowledged, posted, answered, withdrawn, enough = Counter[tuple[str, str, str]](), 0, 0, 0, trio.Event()
     progress = trio.lowlevel.ParkingLot()
