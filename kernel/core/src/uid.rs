@@ -2,7 +2,20 @@
 
 use sha1::{Digest, Sha1};
 
-const HEX: [u8; 16] = *b"0123456789abcdef";
+/// Each octet in hexadecimal.
+const HEX: [[u8; 2]; 256] = {
+    let digits = *b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        pairs[octet] = [digits[octet >> 4], digits[octet & 15]];
+        octet += 1;
+    }
+    pairs
+};
+
+/// Where each octet stands in a text: 8-4-4-4-12 digits.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /// The UUID of a name, before which the sixteen octets of its namespace stand.
 #[must_use]
@@ -19,14 +32,8 @@ pub fn uuid5(name: &[u8]) -> [u8; 16] {
 #[must_use]
 pub fn uuid_text(uuid: [u8; 16]) -> [u8; 36] {
     let mut text = [b'-'; 36];
-    let mut at = 0;
-    for (place, octet) in uuid.into_iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            at += 1;
-        }
-        text[at] = HEX[usize::from(octet >> 4)];
-        text[at + 1] = HEX[usize::from(octet & 15)];
-        at += 2;
+    for (octet, at) in uuid.into_iter().zip(PLACES) {
+        text[at..at + 2].copy_from_slice(&HEX[usize::from(octet)]);
     }
     text
 }
