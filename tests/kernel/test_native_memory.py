@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import chain, pairwise
 from typing import Final
 
 import pytest
@@ -13,6 +14,7 @@ from support.engines import Engines
 from support.events import SAMPLES
 from support.windows_events import mutated
 
+from wire.event import WindowsEvent
 from wire.event_xml import Rendering, encode_event
 
 HEADER: Final = b"<134>1 2024-03-15T12:00:00.123456Z dc01.contoso.example evt 644 4776 - "
@@ -90,3 +92,27 @@ def test_mutated_between_known_ones(ids: list[str], data: st.DataObject) -> None
     known = [HEADER + encode_event(SAMPLES[event_id], rendering) for event_id in ids for rendering in Rendering]
     odd = data.draw(st.lists(mutated(st.sampled_from(known)), min_size=1, max_size=4))
     ENGINES.agree(list(chain.from_iterable((*known, message) for message in odd)))
+
+
+def one_by_one(event: WindowsEvent, text: str) -> Iterator[WindowsEvent]:
+    """The event, and then with one value more each time that is this text."""
+    yield event
+    for place, (name, _) in enumerate(event.data):
+        event = replace(event, data=(*event.data[:place], (name, text), *event.data[place + 1 :]))
+        yield event
+    yield replace(event, computer=text)
+    yield replace(event, computer=text, level=text, channel=text)
+
+
+TEXTS: Final = {"other": "amir", "escaped": 'a "b" \\ \x7f', "long": "a" * 257, "wide": "Ünal", "empty": "", "number": "0x0"}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_a_value_is_the_same_until_it_differs(text: str) -> None:
+    engines = Engines(ENGINES.reference.profile)
+    for event_id in ("4728", "7045", "4776"):
+        forth = [encode_event(event) for event in one_by_one(SAMPLES[event_id], text)]
+        engines.agree([message for pair in pairwise(forth) for message in (*pair, forth[0])])
+    for event_id in ("4729", "4726", "8004"):
+        back = [encode_event(event) for event in one_by_one(SAMPLES[event_id], text)][::-1]
+        engines.agree([message for pair in pairwise(back) for message in (*pair, back[0])])

@@ -58,6 +58,12 @@ impl Text {
         (self.start & PLACE == 0).then(|| start..start + self.len())
     }
 
+    /// Whether it is one of the plans' constants.
+    #[must_use]
+    pub fn is_constant(self) -> bool {
+        self.start & PLACE == IN_CONSTANTS
+    }
+
     /// Whether there are no octets.
     #[must_use]
     pub fn is_empty(self) -> bool {

@@ -9,15 +9,15 @@ use crate::uid::uuid_text;
 const PARTIAL: &[u8] = b"parse:partial";
 const WEAK: &[u8] = b"uid:weak";
 
-struct Writer<'a> {
-    plan: &'a Plan,
-    run: &'a Run,
+/// Writes values of one event.
+pub(super) struct Writer<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) run: &'a Run,
     message: &'a [u8],
     source: &'a Source,
-    constants: &'a [u8],
+    pub(super) constants: &'a [u8],
     /// Labels as JSON strings, each followed by a comma: the configured ones, then those of this call.
     labels: [&'a [u8]; 2],
-    out: &'a mut Vec<u8>,
 }
 
 /// Append the record of the event that `run` has mapped, without line end. `labels` are JSON strings, each followed by a comma.
@@ -31,128 +31,129 @@ pub fn write_record(
     out: &mut Vec<u8>,
 ) {
     let mut forms = core::mem::take(&mut run.forms);
-    let form = forms.of(plan, run.present(), &plans.constants);
     let labels = [plans.labels.as_slice(), labels];
-    let mut writer = Writer { plan, run, message, source, constants: &plans.constants, labels, out };
+    let writer = Writer { plan, run, message, source, constants: &plans.constants, labels };
+    let form = forms.of(&writer);
     for (before, leaf) in form.values() {
-        writer.out.extend_from_slice(before);
-        writer.value(writer.run.at(leaf));
+        out.extend_from_slice(before);
+        writer.value(writer.run.at(leaf), out);
     }
     out.extend_from_slice(form.end());
     run.forms = forms;
 }
 
 impl Writer<'_> {
-    fn text(&self, text: Text) -> &[u8] {
+    /// The octets of a text.
+    pub(super) fn text(&self, text: Text) -> &[u8] {
         octets_of(text, self.message, &self.source.arena, self.constants)
     }
 
-    fn raw(&mut self, constant: Text) {
-        self.out.extend_from_slice(octets_of(constant, self.message, &self.source.arena, self.constants));
+    fn raw(&self, constant: Text, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text(constant));
     }
 
-    fn string(&mut self, text: Text) {
-        write_text(self.out, octets_of(text, self.message, &self.source.arena, self.constants));
+    fn string(&self, text: Text, out: &mut Vec<u8>) {
+        write_text(out, self.text(text));
     }
 
-    /// Put a list's end in the place of its last comma, or an object's.
-    fn end(&mut self, end: u8) {
-        match self.out.last_mut() {
-            Some(last) if *last == b',' => *last = end,
-            _ => self.out.push(end),
-        }
-    }
-
-    fn value(&mut self, value: Value) {
+    /// Append a value as JSON.
+    pub(super) fn value(&self, value: Value, out: &mut Vec<u8>) {
         match value {
-            Value::Text(text) => self.string(text),
-            Value::Int(number) => write_int(self.out, number),
-            Value::Json(text) => self.raw(text),
+            Value::Text(text) => self.string(text, out),
+            Value::Int(number) => write_int(out, number),
+            Value::Json(text) => self.raw(text, out),
             Value::Words(text) => {
-                self.out.push(b'[');
-                self.words(text);
-                self.end(b']');
+                out.push(b'[');
+                self.words(text, out);
+                end(b']', out);
             }
             Value::Uid => {
-                self.out.push(b'"');
-                self.out.extend_from_slice(&uuid_text(self.run.uid));
-                self.out.push(b'"');
+                out.push(b'"');
+                out.extend_from_slice(&uuid_text(self.run.uid));
+                out.push(b'"');
             }
             Value::Debug => {
-                self.out.push(b'[');
+                out.push(b'[');
                 for &debug in &self.run.filled {
-                    self.string(self.plan.debugs[usize::from(debug)]);
-                    self.out.push(b',');
+                    self.string(self.plan.debugs[usize::from(debug)], out);
+                    out.push(b',');
                 }
-                self.end(b']');
+                end(b']', out);
             }
-            Value::Labels => self.labels(),
-            Value::Observables => self.observables(),
-            Value::Unmapped => self.unmapped(),
+            Value::Labels => self.labels(out),
+            Value::Observables => self.observables(out),
+            Value::Unmapped => self.unmapped(out),
         }
     }
 
-    fn words(&mut self, text: Text) {
-        for word in octets_of(text, self.message, &self.source.arena, self.constants)
-            .split(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n'))
-            .filter(|word| !word.is_empty())
+    fn words(&self, text: Text, out: &mut Vec<u8>) {
+        for word in
+            self.text(text).split(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n')).filter(|word| !word.is_empty())
         {
-            write_text(self.out, word);
-            self.out.push(b',');
+            write_text(out, word);
+            out.push(b',');
         }
     }
 
-    fn labels(&mut self) {
-        self.out.push(b'[');
+    fn labels(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
         for labels in self.labels {
-            self.out.extend_from_slice(labels);
+            out.extend_from_slice(labels);
         }
         for (label, holds) in [(PARTIAL, self.source.partial), (WEAK, self.run.weak)] {
             if holds {
-                write_text(self.out, label);
-                self.out.push(b',');
+                write_text(out, label);
+                out.push(b',');
             }
         }
-        self.end(b']');
+        end(b']', out);
     }
 
-    fn observables(&mut self) {
-        self.out.push(b'[');
+    fn observables(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
         for &(place, text) in &self.run.observed {
-            self.raw(self.plan.observables[place as usize].head);
-            self.string(text);
-            self.out.extend_from_slice(b"},");
+            self.raw(self.plan.observables[place as usize].head, out);
+            self.string(text, out);
+            out.extend_from_slice(b"},");
         }
-        self.end(b']');
+        end(b']', out);
     }
 
     /// Names in order; the values of one that came more than once as a list, a list of words among them in its place.
-    fn unmapped(&mut self) {
+    fn unmapped(&self, out: &mut Vec<u8>) {
         let pairs = &self.run.unmapped;
-        self.out.push(b'{');
+        out.push(b'{');
         let mut at = 0;
         while let Some(&(name, value)) = pairs.get(at) {
             let same = pairs[at..].iter().take_while(|&&(other, _)| self.text(other) == self.text(name)).count();
-            self.string(name);
-            self.out.push(b':');
+            self.string(name, out);
+            out.push(b':');
             if same == 1 {
-                self.value(value);
+                self.value(value, out);
             } else {
-                self.out.push(b'[');
+                out.push(b'[');
                 for &(_, value) in &pairs[at..at + same] {
                     match value {
-                        Value::Words(text) => self.words(text),
+                        Value::Words(text) => self.words(text, out),
                         value => {
-                            self.value(value);
-                            self.out.push(b',');
+                            self.value(value, out);
+                            out.push(b',');
                         }
                     }
                 }
-                self.end(b']');
+                end(b']', out);
             }
-            self.out.push(b',');
+            out.push(b',');
             at += same;
         }
-        self.end(b'}');
+        end(b'}', out);
+    }
+}
+
+/// Put a list's end in the place of its last comma, or an object's.
+fn end(end: u8, out: &mut Vec<u8>) {
+    match out.last_mut() {
+        Some(last) if *last == b',' => *last = end,
+        _ => out.push(end),
     }
 }
