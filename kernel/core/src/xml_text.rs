@@ -100,13 +100,13 @@ impl Survey {
 /// Whether octets are UTF-8 and hold no character that XML doesn't allow.
 #[must_use]
 pub fn is_legal(octets: &[u8]) -> bool {
-    let (mut low, mut high) = (false, 0);
+    let (mut lowest, mut high) = (b' ', 0);
     for &octet in octets {
-        low |= octet < b' ';
+        lowest = lowest.min(octet);
         high |= octet;
     }
     let is_control = |octet: u8| octet < b' ' && !is_white(octet);
-    !(low && octets.iter().copied().any(is_control)) && (high.is_ascii() || is_wide_legal(octets))
+    !(lowest < b' ' && octets.iter().copied().any(is_control)) && (high.is_ascii() || is_wide_legal(octets))
 }
 
 fn is_wide_legal(octets: &[u8]) -> bool {
@@ -117,13 +117,14 @@ fn is_wide_legal(octets: &[u8]) -> bool {
 /// Look through a document: None unless it is UTF-8, holds no character that XML doesn't allow, nor `]]>`, which text may not.
 #[must_use]
 pub fn survey(document: &[u8]) -> Option<Survey> {
-    let (mut low, mut high, mut reference, mut bracket) = (false, 0, false, false);
+    let (mut lowest, mut high, mut reference, mut bracket) = (b' ', 0, false, false);
     for &octet in document {
-        low |= octet < b' ';
+        lowest = lowest.min(octet);
         high |= octet;
         reference |= octet == b'&';
         bracket |= octet == b']';
     }
+    let low = lowest < b' ';
     if low && document.iter().any(|&octet| octet < b' ' && !is_white(octet)) {
         return None;
     }

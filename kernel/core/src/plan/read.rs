@@ -132,6 +132,7 @@ impl Plan {
         !surely && self.is_nothing(text, mapped)
     }
 
+    #[inline(never)] // or the common answer costs a call as well
     fn is_nothing(&self, text: &[u8], mapped: bool) -> bool {
         let bare = trimmed(text);
         bare.is_empty()
