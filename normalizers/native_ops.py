@@ -5,14 +5,12 @@ Whatever else a plan asks for is `Unsupported`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from normalizers.engine import UNMAPPED
 from normalizers.plan import Choice, Fill, Json, Op, Row, Transform, Where
 from normalizers.transforms import TRANSFORMS
 
@@ -57,6 +55,9 @@ NATIVE_TESTS: Final = frozenset(("group_sid", "in", "not_in"))
 
 Part: TypeAlias = "dict[str, Any]"
 """A piece of the document: JSON, which has no other type."""
+
+Targeted: TypeAlias = "tuple[Row, Sequence[str]]"
+"""A row, and the paths that it may write."""
 
 
 class Unsupported(Exception):  # noqa: N818 - says which engine runs a plan, no fault
@@ -103,6 +104,10 @@ def _target(transform: Transform, to: str) -> tuple[str, tuple[str, ...]]:
     return name, paths
 
 
+def targeted_rows(ops: Sequence[Op]) -> list[Targeted]:
+    return [(row, [path for _, paths in targets_of(row) for path in paths]) for row in rows_of(ops)]
+
+
 def rows_of(ops: Sequence[Op]) -> Iterator[Row]:
     for op in ops:
         if isinstance(op, Row):
@@ -129,38 +134,19 @@ def activities_of(ops: Sequence[Op]) -> Iterator[int]:
                 yield from activities_of(branch.ops)
 
 
-def written_paths(ops: Sequence[Op]) -> Iterator[str]:
-    for row in rows_of(ops):
-        for _, paths in targets_of(row):
-            yield from (path for path in paths if not path.startswith(UNMAPPED))
-
-
 def filled_paths(ops: Sequence[Op]) -> Iterator[str]:
     for fill in fills_of(ops):
         yield from fill.constants
 
 
-class Constants:
-    """Every constant of a plan, a fill or a row, by the path at which it may come to stand, be it through other paths."""
+def boolean_paths(ops: Sequence[Op], rows: Sequence[Targeted], const: Mapping[str, Json]) -> set[str]:
+    """Where a boolean constant of a plan, a fill or a row may come to stand, be it through other paths."""
+    found = {path for constants in (const, *(fill.constants for fill in fills_of(ops))) for path, value in constants.items() if isinstance(value, bool)}
+    found.update(path for row, paths in rows if isinstance(row.options.value, bool) for path in paths)
+    while more := {path for row, paths in rows if not found.isdisjoint(_read_back(row)) for path in paths} - found:
+        found |= more
+    return found
 
-    def __init__(self, ops: Sequence[Op], const: Mapping[str, Json]) -> None:
-        self._values: Final = defaultdict[str, list[Json]](list)
-        self._sources: Final = defaultdict[str, list[str]](list)
-        for constants in (const, *(fill.constants for fill in fills_of(ops))):
-            for path, constant in constants.items():
-                self._values[path].append(constant)
-        for row in rows_of(ops):
-            value, sources = row.options.value, [source.name for source in row.inputs if source.where is Where.WRITTEN]
-            for path in {path for _, paths in targets_of(row) for path in paths}:
-                self._values[path] += () if value is None else (value,)
-                self._sources[path] += sources
 
-    def at(self, path: str) -> Iterator[Json]:
-        """None of those that may not stand there."""
-        reached, waiting = {path}, [path]
-        while waiting:
-            path = waiting.pop()
-            yield from self._values.get(path, ())
-            sources = set(self._sources.get(path, ())) - reached
-            reached |= sources
-            waiting += sources
+def _read_back(row: Row) -> Iterator[str]:
+    return (source.name for source in row.inputs if source.where is Where.WRITTEN)

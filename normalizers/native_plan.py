@@ -11,8 +11,10 @@ the reference engine does has None in its place: its events are judged by that e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
 from typing import Final
 
 import orjson
@@ -22,17 +24,17 @@ from normalizers.engine import UNMAPPED
 from normalizers.native_layouts import layout_tables
 from normalizers.native_ops import (
     NATIVE_TESTS,
-    Constants,
     Part,
+    Targeted,
     Unsupported,
     activities_of,
+    boolean_paths,
     demand,
     encode_constant,
     filled_paths,
     name_of,
-    rows_of,
+    targeted_rows,
     targets_of,
-    written_paths,
 )
 from normalizers.native_radius import SESSION, encode_accounting
 from normalizers.native_record import encode_layout
@@ -76,7 +78,10 @@ def _encode_plan(plans: Plans, plan: Plan, settings: NormalizeSettings) -> Part 
 
 @dataclass(slots=True)
 class _Writer:
-    """Numbers the paths, names and debug texts of one plan."""
+    """Numbers the paths, names and debug texts of one plan.
+
+    below:  by a path, or what a path lies within: the leaves whose presence makes it present, in their order.
+    """
 
     plans: Plans
     plan: Plan
@@ -84,14 +89,18 @@ class _Writer:
     paths: dict[str, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     debugs: dict[str, int] = field(default_factory=dict)
-    known: Constants = field(init=False)
+    below: dict[str, list[int]] = field(default_factory=dict)
+    rows: list[Targeted] = field(init=False)
+    booleans: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.known = Constants(self.plan.ops, self.plan.const)
+        self.rows = targeted_rows(self.plan.ops)
+        self.booleans = boolean_paths(self.plan.ops, self.rows, self.plan.const)
 
     def part(self) -> Part:
         plan, ocsf = self.plan, self.plan.ocsf_class
-        others, filled, written = set(self.others(plan.ops)), set(filled_paths(plan.ops)), set(written_paths(plan.ops))
+        others, filled = set(self.others()), set(filled_paths(plan.ops))
+        written = {path for _, paths in self.rows for path in paths if not path.startswith(UNMAPPED)}
         facts = self.facts()
         numbers = {plan.activity or 0, *activities_of(plan.ops)}
         activities = {number: self.activity(number) for number in sorted(numbers) if number in ocsf.activities or not self.settings.captions}
@@ -197,16 +206,13 @@ class _Writer:
 
     def number(self, paths: set[str]) -> None:
         for path in sorted(paths, key=_steps):
-            above = path.split(".")[:-1]
-            demand(not any(".".join(above[: depth + 1]) in paths for depth in range(len(above))))
-            self.paths[path] = len(self.paths)
-
-    def below(self, path: str) -> list[int]:
-        """The leaves whose presence makes `path` present."""
-        return [leaf for other, leaf in self.paths.items() if other == path or other.startswith(path + ".")]
+            self.paths[path] = leaf = len(self.paths)
+            for within in _withins(path):
+                self.below.setdefault(within, []).append(leaf)
+        demand(all(len(self.below[path]) == 1 for path in paths))  # none lies within another
 
     def any_below(self, paths: Iterable[str]) -> list[int]:
-        return sorted({leaf for path in paths for leaf in self.below(path)})
+        return sorted({leaf for path in paths for leaf in self.below.get(path, ())})
 
     def debug(self, path: str) -> int:
         return self.debugs.setdefault(path, len(self.debugs))
@@ -226,7 +232,7 @@ class _Writer:
 
     def read_as_number(self, path: str) -> None:
         """In Python a boolean is a number too, in the kernel it is JSON."""
-        demand(not any(isinstance(value, bool) for value in self.known.at(path)))
+        demand(path not in self.booleans)
 
     def uid(self, uid: Uid) -> Part:
         parts: list[Part] = []
@@ -265,7 +271,7 @@ class _Writer:
                 return {
                     "fill": {
                         "unless": self.any_below(op.unless),
-                        "when": self.below(op.when) if op.when else None,
+                        "when": self.below.get(op.when, []) if op.when else None,
                         "debug": self.debug(op.debug) if op.debug else None,
                         "constants": self.constants(op.constants),
                     }
@@ -297,14 +303,21 @@ class _Writer:
             return {"unmapped": path.removeprefix(UNMAPPED)}
         return {"leaf": self.paths[path], "other": self.paths[path.removesuffix("_id")] if transform == "enum" else None}
 
-    def others(self, ops: Sequence[Op]) -> Iterator[str]:
+    def others(self) -> Iterator[str]:
         """The captions that `enum` may write."""
-        for row in rows_of(ops):
+        for row, _ in self.rows:
             for name, paths in targets_of(row):
                 if name == "enum":
                     demand(all(path.endswith("_id") and not path.startswith(UNMAPPED) for path in paths))
                     yield from (path.removesuffix("_id") for path in paths)
 
 
+@cache
 def _steps(path: str) -> list[bytes]:
     return [step.encode() for step in path.split(".")]
+
+
+@cache
+def _withins(path: str) -> list[str]:
+    """A path, and all that it lies within."""
+    return list(accumulate(path.split("."), "{}.{}".format))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import orjson
@@ -15,7 +16,10 @@ _Tree: TypeAlias = "dict[str, int | _Tree]"
 
 
 def encode_layout(paths: Mapping[str, int], settled: Mapping[str, Json]) -> list[Part]:
-    """Steps of writing a record: `text`, `leaf` behind its `key`, or `leaves` inside an object of which nothing may be present."""
+    """Steps of writing a record: `text`, `leaf` behind its `key`, or `leaves` inside an object of which nothing may be present.
+
+    `paths` are in the order of their steps' octets, and so is what is written.
+    """
     tree: _Tree = {}
     for path, leaf in paths.items():
         node: Any = tree
@@ -33,8 +37,8 @@ class _Layout:
     def object(self, tree: _Tree) -> list[Part]:
         """An object's members, each followed by a comma; the last comma becomes the object's end as it is written."""
         steps: list[Part] = []
-        for name, node in sorted(tree.items(), key=lambda item: item[0].encode()):
-            key = orjson.dumps(name).decode() + ":"
+        for name, node in tree.items():
+            key = _key(name)
             if isinstance(node, int):
                 if node in self.settled:
                     steps.append({"text": key + orjson.dumps(self.settled[node], option=orjson.OPT_SORT_KEYS).decode() + ","})
@@ -47,6 +51,11 @@ class _Layout:
             else:
                 steps += [{"text": key + "{"}, *self.object(node), {"end": True}]
         return _joined(steps)
+
+
+@cache
+def _key(name: str) -> str:
+    return orjson.dumps(name).decode() + ":"
 
 
 def _leaves(tree: _Tree) -> Iterator[int]:

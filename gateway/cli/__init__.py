@@ -7,6 +7,7 @@ imports what it needs when it runs: `tidegate --help` has to be quick. A reader 
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ FIXES: Final = {
 }
 """What to do about errors of the system."""
 
+PATIENCE: Final = 50_000
+"""Objects made until garbage is looked for: a start makes a hundred thousand that stay, among which looking every 700 takes a tenth of it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code.
@@ -32,14 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after the program's name; `sys.argv`'s unless given.
     """
+    gc.set_threshold(PATIENCE)
     from typer.exceptions import Abort, Exit, TyperException
 
     from gateway.cli.application import application
 
     if sys.stderr is None:  # closed by whoever started this: what there is to say goes nowhere, least of all to stdout
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    asked = next((word for word in words if not word.startswith("-")), "")
     try:
-        code = application()(args=None if arguments is None else list(arguments), prog_name="tidegate", standalone_mode=False)
+        code = application(asked)(args=words, prog_name="tidegate", standalone_mode=False)
     except Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, Abort):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
 
 import typer
 
@@ -37,20 +38,34 @@ def _engine(named: str | None) -> str:
     return named or Engine.NATIVE
 
 
-def application() -> typer.Typer:
-    """All commands; a command that isn't built is absent."""
+COMMANDS: Final[Mapping[str, tuple[Callable[..., int | None], str]]] = {
+    "run": (run, "tidegate run --config gateway.toml --set gateway.name=gw2"),
+    "reload": (reload, "tidegate reload --config gateway.toml"),
+    "check": (check, "tidegate check --config gateway.toml --strict"),
+    "explain": (explain, "tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time"),
+    "replay": (replay, "tidegate replay Security.evtx logs/ --output events.ndjson"),
+    "bench": (bench, "tidegate bench --rows wef,radius --seconds 5"),
+    "size": (size, "tidegate size --packets dc01.csv --cores 4 --memory '8 GiB' --events-per-second wef=300 --measure"),
+}
+"""Each with an example of it."""
+
+GROUPS: Final[Mapping[str, Callable[[], typer.Typer]]] = {"simulate": simulate, "spool": spool, "subscription": subscription}
+
+
+def application(asked: str = "") -> typer.Typer:
+    """All commands, or only the one that is asked for if there is one of that name: typer reads the options of each that it knows, which takes its time.
+
+    A command that isn't built is absent.
+    """
     app = typer.Typer(name="tidegate", no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
     app.callback(epilog="Example: tidegate run --config gateway.toml")(options)
-    app.command(epilog="Example: tidegate run --config gateway.toml --set gateway.name=gw2")(run)
-    app.command(epilog="Example: tidegate reload --config gateway.toml")(reload)
-    app.command(epilog="Example: tidegate check --config gateway.toml --strict")(check)
-    app.command(epilog="Example: tidegate explain message.txt, or: tidegate explain --last 5 --reason bad-time")(explain)
-    app.command(epilog="Example: tidegate replay Security.evtx logs/ --output events.ndjson")(replay)
-    app.command(epilog="Example: tidegate bench --rows wef,radius --seconds 5")(bench)
-    app.command(epilog="Example: tidegate size --packets dc01.csv --cores 4 --memory '8 GiB' --events-per-second wef=300 --measure")(size)
-    app.add_typer(simulate())
-    app.add_typer(spool())
-    app.add_typer(subscription())
+    every = asked not in {*COMMANDS, *GROUPS}
+    for name, (command, example) in COMMANDS.items():
+        if every or name == asked:
+            app.command(name, epilog=f"Example: {example}")(command)
+    for name, group in GROUPS.items():
+        if every or name == asked:
+            app.add_typer(group())
     return app
 
 
