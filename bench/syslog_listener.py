@@ -43,7 +43,8 @@ from listeners.syslog.serve import serve_syslog
 from listeners.syslog.settings import SyslogSettings
 from normalizers.normalizer import Normalizer
 from pipeline.index import EMPTY
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Transport
 from pipeline.receipt import Receipt

@@ -56,7 +56,8 @@ from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from pipeline.errors import GatewayError, SpoolError, leaves
 from pipeline.intake import Intake
-from pipeline.log import Log, Threshold, configure_log
+from pipeline.log import Log
+from pipeline.log_lines import Threshold, configure_log
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.rejects import Rejects

@@ -33,7 +33,8 @@ from listeners.syslog.settings import SyslogSettings
 from listeners.wef import listener as wef
 from pipeline.errors import ConfigError, GatewayError, SpoolError
 from pipeline.escape import escape_text
-from pipeline.log import Log, Threshold
+from pipeline.log import Log
+from pipeline.log_lines import Threshold
 from pipeline.metrics import Metrics
 from pipeline.spool.sqlite import SqliteSpool
 

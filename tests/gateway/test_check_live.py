@@ -15,7 +15,8 @@ from gateway.cli import main
 from gateway.config import Config, load
 from gateway.control import Request, serve_control
 from gateway.exit_code import ExitCode
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 
 
 def config_in(folder: Path) -> Config:

@@ -30,7 +30,8 @@ from gateway.control import (
     serve_control,
 )
 from pipeline.errors import SpoolError
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 
 LOG = open_log(io.StringIO(), LogSettings())
 

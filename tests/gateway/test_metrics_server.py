@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gateway.metrics_server import HEADER_SECONDS, IDLE_SECONDS, MAX_CONNECTIONS, pages, serve_connection, serve_metrics
 from pipeline.errors import ConfigError
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.settings import SocketAddress
 

@@ -31,7 +31,8 @@ from gateway.replay.into import MAX_OCTETS, PATIENCE_S, Courier, Ended, Target, 
 from normalizers.normalizer import Normalizer
 from pipeline.errors import DeliveryError, Fault, GatewayError
 from pipeline.intake import Intake
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Frames, Origin, Transport
 from pipeline.rejects import Rejects

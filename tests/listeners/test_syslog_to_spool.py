@@ -23,7 +23,8 @@ from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from normalizers.normalizer import Normalizer
 from pipeline.intake import Intake
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.rejects import Rejects

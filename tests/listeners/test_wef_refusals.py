@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from listeners.wef import diagnosis
 from listeners.wef.diagnosis import KERBEROS_ERRORS, diagnose, judge_handshake, judge_token
 from listeners.wef.refusals import EXPLANATIONS, Refusal, Refusals, explanation_of
-from pipeline.log import LogSettings, PeerLog, open_log
+from pipeline.log import LogSettings, PeerLog
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.rejects import Rejects

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.escape import escape_text
-from pipeline.log import ALL_BURST, MAX_PEERS, PEER_BURST, PEER_SECONDS_PER_LINE, LibraryVoice, LogFormat, LogSettings, PeerLog, open_log
+from pipeline.log import ALL_BURST, MAX_PEERS, PEER_BURST, PEER_SECONDS_PER_LINE, LogFormat, LogSettings, PeerLog
+from pipeline.log_lines import LibraryVoice, open_log
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:

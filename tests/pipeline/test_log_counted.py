@@ -10,7 +10,8 @@ from io import StringIO
 import pytest
 import structlog
 
-from pipeline.log import LogSettings, Threshold, configure_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import Threshold, configure_log
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ from listeners.http.connection import Connection
 from listeners.http.messages import Request, Response
 from listeners.http.serve import Endpoint, Secure, Server, make_server, serve_http, serve_stream
 from listeners.http.settings import HttpSettings
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Transport
 from pipeline.settings import SocketAddress

@@ -19,7 +19,8 @@ from listeners.radius.settings import RadiusSettings
 from listeners.ready import Ready
 from pipeline.errors import SpoolError
 from pipeline.index import Entry, Index
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Reject, Transport
 from pipeline.receipt import Receipt

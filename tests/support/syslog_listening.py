@@ -16,7 +16,8 @@ from listeners.ready import Ready
 from listeners.syslog.serve import serve_syslog
 from listeners.syslog.settings import SyslogSettings
 from pipeline.index import Entry, Index
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Frames, Reject, Transport
 from pipeline.receipt import Receipt

@@ -19,7 +19,8 @@ from listeners.wef.refusals import Refusals
 from listeners.wef.session import Authenticator
 from listeners.wef.settings import WefSettings
 from pipeline.errors import MessageError
-from pipeline.log import LogSettings, PeerLog, open_log
+from pipeline.log import LogSettings, PeerLog
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.rejects import Rejects
 

@@ -29,7 +29,8 @@ from listeners.wef.settings import WefSettings
 from listeners.wef.sources import Sources
 from normalizers.normalizer import Normalizer
 from pipeline.intake import Intake
-from pipeline.log import LogSettings, PeerLog, open_log
+from pipeline.log import LogSettings, PeerLog
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.model import Origin, Reject, Transport
 from pipeline.rejects import Rejects

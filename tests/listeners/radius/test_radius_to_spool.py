@@ -22,7 +22,8 @@ from listeners.radius.serve import serve_radius
 from listeners.ready import Ready
 from normalizers.normalizer import Normalizer
 from pipeline.intake import Intake
-from pipeline.log import LogSettings, open_log
+from pipeline.log import LogSettings
+from pipeline.log_lines import open_log
 from pipeline.metrics import Metrics
 from pipeline.rejects import Rejects
 from pipeline.spool.settings import Consumer, OnFull, SpoolSettings, Start
