@@ -91,7 +91,7 @@ def decode_utf_16(octets: bytes, big_endian: bool, /) -> tuple[bytes, int]:
 def find_expanding(octets: bytes, records: bytes, max_text: int, max_steps: int, /) -> list[int]:
     """Places of those records, start, end ... as the octets of an array("I"), that may not fit into `max_text`: native twin of wire.evtx_expansion."""
 
-def render_chunks(octets: bytes, checksums: bool, max_text: int, max_steps: int, /) -> tuple[bytes, bytes, int]:
+def render_chunks(octets: bytes, checksums: bool, max_text: int, max_steps: int, /) -> tuple[Room, bytes, int]:
     """(event XML of records, its spans, octets read) of the whole chunks of an EVTX file that `octets` begin with, up to the first one in doubt.
 
     What is written is what the `evtx` library writes, its oracle in tests. Of a chunk there is no more text than `max_text`.

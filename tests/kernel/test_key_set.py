@@ -41,6 +41,14 @@ def test_new_keys_are_added_all_or_none(before: list[bytes], keys: list[bytes]) 
     assert native.known(b"".join([*before, *keys])) == bytes(key in kept for key in [*before, *keys])
 
 
+@pytest.mark.parametrize("known", [0, 31, 32, 99])
+def test_one_known_key_keeps_out_all_that_come_with_it(known: int) -> None:
+    native, keys = KeySet(SEED), keys_of(range(100))
+    native.add(keys[16 * known : 16 * known + 16])
+    assert not native.add_new(keys)
+    assert native.known(keys) == bytes(number == known for number in range(100))
+
+
 def keys_of(numbers: range) -> bytes:
     return b"".join(hashlib.sha256(number.to_bytes(8)).digest()[:16] for number in numbers)
 

@@ -137,5 +137,5 @@ def test_control_characters_of_evtx_cost_no_event(character: str) -> None:
     data = Element("Data", ("Name", "Text"), value=(STRING, f"a{character}b".encode("utf-16-le")))
     assert writer.add_element(Element("Event", children=[Element("System", children=fields), Element("EventData", children=[data])]), 1)
     text, _, _ = render_chunks(writer.close(), True, MAX_TEXT, MAX_STEPS)
-    batch = EVERYTHING.agree_on_events([text])
+    batch = EVERYTHING.agree_on_events([text[:]])
     assert orjson.loads(batch.records)["unmapped"]["Text"] == "a\ufffdb"

@@ -165,9 +165,9 @@ mod _native {
         checksums: bool,
         max_text: u64,
         max_steps: i64,
-    ) -> (Bound<'py, PyBytes>, Bound<'py, PyBytes>, usize) {
+    ) -> (Room, Bound<'py, PyBytes>, usize) {
         let rendered = py.detach(|| evtx::render_chunks(octets, checksums, max_text, max_steps));
-        (PyBytes::new(py, &rendered.text), native_u32(py, &rendered.spans), rendered.consumed)
+        (Room::of(rendered.text), native_u32(py, &rendered.spans), rendered.consumed)
     }
 
     /// Whether octets are UTF-8 without characters that XML doesn't allow.

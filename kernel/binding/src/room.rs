@@ -13,6 +13,13 @@ pub struct Room {
     core: Core,
 }
 
+impl Room {
+    /// Of octets that the kernel has made, which Python takes parts of and the kernel reads, without a copy of them all.
+    pub fn of(octets: Vec<u8>) -> Self {
+        Self { core: Core::of(octets) }
+    }
+}
+
 #[pymethods]
 impl Room {
     /// Empty, with place for `before` octets to be put before those that are read.

@@ -112,11 +112,17 @@ impl KeySet {
     pub fn add_new(&mut self, keys: &[Key]) -> bool {
         let (seed, more) = (self.seed, keys.len().div_ceil(self.tables.len()));
         self.tables.iter_mut().for_each(|table| table.make_room(more, seed));
-        let known = keys.iter().position(|&key| !self.add(key));
-        if let Some(place) = known {
-            keys.iter().take(place).for_each(|&key| self.discard(key));
+        let mut added = 0;
+        for some in keys.chunks(AHEAD) {
+            self.fetch(some);
+            let new = some.iter().take_while(|&&key| self.add(key)).count();
+            added += new;
+            if new < some.len() {
+                keys.iter().take(added).for_each(|&key| self.discard(key));
+                return false;
+            }
         }
-        known.is_none()
+        true
     }
 
     /// Add a key; whether it wasn't there.

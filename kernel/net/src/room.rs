@@ -21,6 +21,13 @@ impl Room {
         Self { memory: vec![0; before + octets], before, start: before, end: before }
     }
 
+    /// Of these octets, which stay where they are.
+    #[must_use]
+    pub fn of(octets: Vec<u8>) -> Self {
+        let end = octets.len();
+        Self { memory: octets, before: 0, start: 0, end }
+    }
+
     /// What is in it.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
