@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -54,9 +55,17 @@ class NativeNormalizer(Normalizer):
         keep_all: bool = False,
     ) -> None:
         super().__init__(profile, settings, reading=reading, keep_all=keep_all)
-        self._kernel: Final = Kernel(encode_profile(self.profile, self.settings, self.reading, keep_all=keep_all))
+        self._kernel: Final = self._load(packets=False)
         self.judged = self.left = 0
         self._lately = 0.0  # the share of messages that the reference engine judged, over the last buffers
+
+    def _load(self, *, packets: bool) -> Kernel:
+        return Kernel(encode_profile(self.profile, self.settings, self.reading, keep_all=self.keep_all, packets=packets))
+
+    @cached_property
+    def _accounting(self) -> Kernel:
+        """For RADIUS packets; made when the first ones come, since most never hear of any."""
+        return self._load(packets=True)
 
     @property
     def turn_octets(self) -> int:
@@ -77,7 +86,7 @@ class NativeNormalizer(Normalizer):
         """As the reference engine does."""
         self.judged += len(frames)
         origin, spans = frames.origin, frames.spans.tobytes()
-        native = self._kernel.normalize_radius(frames.buffer, spans, frames.aliases, origin.received_at_ms, origin.peer, vendor, frames.trust.labels)
+        native = self._accounting.normalize_radius(frames.buffer, spans, frames.aliases, origin.received_at_ms, origin.peer, vendor, frames.trust.labels)
         if native is None or self.settings.raw_data:
             self.left += len(frames)
             return super().normalize_radius(frames, vendor)

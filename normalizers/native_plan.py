@@ -40,6 +40,7 @@ from normalizers.native_radius import SESSION, encode_accounting
 from normalizers.native_record import encode_layout
 from normalizers.plan import Branch, Choice, Fill, Input, Json, Op, Plan, Plans, Row, Uid, Where
 from normalizers.profiles import Profile
+from normalizers.radius import CHANNEL
 from normalizers.settings import NormalizeSettings
 from normalizers.transforms import TESTS
 from normalizers.uid import PAYLOAD
@@ -51,9 +52,18 @@ MAX_DEBUGS: Final = 64
 MAX_INPUTS: Final = 4
 
 
-def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Reading, *, keep_all: bool) -> bytes:
-    """The document; what `settings` switch is in it."""
+def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Reading, *, keep_all: bool, packets: bool | None = None) -> bytes:
+    """The document; what `settings` switch is in it.
+
+    Args:
+        profile: what is kept, and how.
+        settings: switches of the output.
+        reading: how payloads are read.
+        keep_all: map what the profile doesn't want too.
+        packets: whether only the plans of RADIUS packets are in it, or only those of events; both unless given.
+    """
     plans = profile.plans
+    encoded = {key: _encode_plan(plans, plan, settings) if packets in (None, key.channel == CHANNEL) else None for key, plan in plans.by_key.items()}
     return orjson.dumps(
         {
             "keep_all": keep_all,
@@ -62,8 +72,8 @@ def encode_profile(profile: Profile, settings: NormalizeSettings, reading: Readi
             "keys": [tuple(key) for key in sorted(profile.keys)],
             "uid_namespace": plans.uid_namespace,
             "labels": settings.labels,
-            "radius": encode_accounting(plans),
-            "plans": [{"key": tuple(plan.key), "plan": _encode_plan(plans, plan, settings)} for plan in plans.by_key.values()],
+            "radius": None if packets is False else encode_accounting(plans),
+            "plans": [{"key": tuple(key), "plan": plan} for key, plan in encoded.items()],
             "layouts": layout_tables(),
         }
     )

@@ -38,6 +38,16 @@ def test_every_shipped_plan_is_the_kernels(settings: NormalizeSettings) -> None:
     assert not left
 
 
+def test_two_documents_have_all_plans_between_them() -> None:
+    whole, events, packets = (
+        json.loads(encode_profile(SHIPPED, NormalizeSettings(), Reading(), keep_all=False, packets=which)) for which in (None, False, True)
+    )
+    assert events["radius"] is None
+    assert packets["radius"] == whole["radius"]
+    assert len(events["plans"]) == len(packets["plans"]) == len(whole["plans"])
+    assert all((one["plan"] is None) != (other["plan"] is None) for one, other in zip(events["plans"], packets["plans"], strict=True))
+
+
 @pytest.mark.parametrize("document", [b"", b"{}", b"[]", b"\xff"], ids=["nothing", "no member", "no object", "no JSON"])
 def test_another_document_is_refused(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
