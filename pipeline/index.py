@@ -21,6 +21,7 @@ In that order of texts, two indexes of the same records are the same octets.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 from operator import eq, sub
@@ -215,10 +216,9 @@ class Index(Sequence[Entry]):
         """1 for each record whose uid is weak, else 0."""
         return self._octets(WEAK, 0, self._count)
 
-    @property
-    def event_codes(self) -> list[str]:
-        """Every record's event code."""
-        return [self.texts[place] for place in self._values(CODE)]
+    def count_event_codes(self) -> Counter[str]:
+        """How many records there are of each event code."""
+        return Counter({self.texts[place]: count for place, count in Counter(self._values(CODE)).items()})
 
     @property
     def offsets(self) -> tuple[int, ...]:

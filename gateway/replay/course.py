@@ -209,7 +209,7 @@ class Replay(Course):
     def _write(self, batch: Batch) -> None:
         """Write the records that are new: all at once where all are, else neighbours in one piece."""
         if self._all_new(batch.index):
-            self.summary.normalized.update(batch.index.event_codes)
+            self.summary.normalized.update(batch.index.count_event_codes())
             self._output.write(batch.records)
             return
         begin = at = 0

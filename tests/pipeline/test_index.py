@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -47,6 +48,7 @@ def test_is_the_list_of_its_entries(entries: list[Entry]) -> None:
     assert index[1:3] == tuple(entries[1:3])
     assert index.uids == b"".join(entry.uid for entry in entries)
     assert index.weak == bytes(entry.weak for entry in entries)
+    assert index.count_event_codes() == Counter(entry.event_code for entry in entries)
     assert index.offsets == (0, *(entry.end + 1 for entry in entries))
     with pytest.raises(IndexError):
         _ = index[len(entries)]
