@@ -1,8 +1,7 @@
 """What a connection is read through: a TCP socket, bare or under TLS, that says when there is something and gives it without waiting.
 
 Waiting and taking are apart so that a connection holds no buffer while it waits. What is taken goes into a room that the caller has, memory
-that stays: memory that is new for each read costs more than what is read. trio.SSLStream would copy every octet through a memory BIO;
-OpenSSL reads the socket itself here. Under TLS it is written through as well.
+that stays: memory that is new for each read costs more than what is read. Under TLS it is written through as well.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from typing import Final, Protocol
 import trio
 
 from kernel import Room
+from listeners.tls_records import FEED, RECORD, Records
 
-RECORD: Final = 16 << 10
-"""Octets of text in a TLS record, at most (RFC 8446 section 5.1)."""
+UNSENT: Final = 64 << 10
+"""Octets that may wait to be sent."""
 
 
 class Channel(Protocol):
@@ -37,7 +37,7 @@ class Channel(Protocol):
         """
 
     def waiting(self) -> int:
-        """No less than the octets the kernel may hold for us."""
+        """No less than the octets that may have come and weren't taken."""
 
     def finish(self) -> None:
         """Tell the peer that we are about to go: it sees the end of our stream, and what it sends meanwhile is still taken."""
@@ -72,21 +72,46 @@ class TcpChannel:
 
 
 class TlsChannel:
-    """A socket under TLS, its handshake done."""
+    """A socket under TLS, read ahead by no more than FEED."""
 
-    def __init__(self, sock: ssl.SSLSocket) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         self._sock: Final = sock
-        self._wants_write = False
+        self._records: Final = Records(context)
+        self._unsent = b""
+        self._room_to_send = 1
+        self._more = False  # than what was taken may be there
         self._failure: OSError | None = None
-        self._ended = False
         self._writers: Final = trio.Lock()
-        self._turn: Final = trio.Lock()
+
+    @property
+    def tls(self) -> ssl.SSLObject:
+        """What the handshake came to."""
+        return self._records.tls
+
+    def shake_hands(self) -> bool:
+        """Whether the handshake is done; else call again when it is readable.
+
+        Raises:
+            OSError: it failed, or the connection broke.
+        """
+        while True:
+            try:
+                done = self._records.shake_hands()
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):  # what tells the peer why
+                    self._flush()
+                raise
+            self._flush()
+            if done:
+                self._more, self._room_to_send = True, UNSENT
+            if done or not self._feed(RECORD):
+                return done
 
     async def readable(self) -> None:
-        if self._ended or self._failure is not None or self._sock.pending():
-            await trio.lowlevel.checkpoint()
-        elif self._wants_write:  # a peer may change keys at any time, and OpenSSL answers before it reads on (RFC 8446 section 4.6.3)
+        if self._stuffed and self._failure is None:
             await self._writable()
+        elif self._more:
+            await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.wait_readable(self._sock)
 
@@ -94,57 +119,72 @@ class TlsChannel:
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, octets)
 
     def take(self, room: Room, most: int) -> int | None:
-        octets = 0
-        while octets < most and not self._ended:
+        before = len(room)
+        if not self._records.ended and self._failure is None:
             try:
-                record = self._record(min(most - octets, RECORD))
+                self._flush()
+                if not self._stuffed:
+                    self._more = self._decrypt(room, most)
+                    self._flush()
             except OSError as error:
-                self._failure = error
-                break
-            if record is None:
-                break
-            self._ended = not record
-            room.extend(record)
-            octets += len(record)
+                self._failure, self._more = error, True
+        octets = len(room) - before
         if octets:  # what was read before the end, or before the failure, comes first
             return octets
         if self._failure is not None:
             raise self._failure
-        return 0 if self._ended else None
+        return 0 if self._records.ended else None
 
-    def _record(self, most: int) -> bytes | None:
-        """Up to `most` octets of a TLS record's text, none at the end of the stream (with or without close_notify), None when there is none just now."""
-        if self._failure is not None:
-            raise self._failure
-        self._wants_write = False
+    def _decrypt(self, room: Room, most: int) -> bool:
+        """Add up to `most` octets to `room`; whether there may be more. Records with little text are no weapon: what is read of the socket is bounded too."""
+        records, unread = self._records, 2 * most
+        left = most - records.read(room.extend, most)
+        while left > 0 and unread > 0 and not records.ended:
+            fed = self._feed(min(max(left, RECORD), FEED))
+            if not fed:
+                return False
+            unread -= fed
+            left -= records.read(room.extend, left)
+        return True
+
+    def _feed(self, most: int) -> int:
+        """Read the socket once: how much, 0 where there is nothing; its end counts as one."""
         try:
-            return self._sock.recv(most)
-        except ssl.SSLWantReadError:
-            return None
-        except ssl.SSLWantWriteError:
-            self._wants_write = True
-            return None
+            data = self._sock.recv(most)
+        except BlockingIOError:
+            return 0
+        self._records.feed(data)
+        return len(data) or 1
 
     async def send(self, octets: bytes) -> None:
-        """Write all of it; whoever else writes waits. To be cancelled only where the connection ends.
+        """Write all of it. To be cancelled only where the connection ends.
 
         Raises:
             OSError: the connection broke; ssl.SSLError among them.
         """
-        async with self._turn:
-            rest = memoryview(octets)
-            while rest:
-                try:
-                    rest = rest[self._sock.send(rest) :]
-                except ssl.SSLWantWriteError:  # SSLWantReadError can't be: nobody renegotiates
-                    await self._writable()
+        self._records.write(octets)
+        self._flush()
+        while self._unsent:
+            await self._writable()
+            self._flush()
+
+    def _flush(self) -> None:
+        self._unsent += self._records.fetch()
+        if self._unsent:
+            with contextlib.suppress(BlockingIOError):
+                self._unsent = self._unsent[self._sock.send(self._unsent) :]
+
+    @property
+    def _stuffed(self) -> bool:
+        """Whether so much waits to be sent that the peer isn't read: it may make us answer at any time (RFC 8446 section 4.6.3)."""
+        return len(self._unsent) >= self._room_to_send
 
     async def _writable(self) -> None:
         async with self._writers:  # of one socket, one task at a time
             await trio.lowlevel.wait_writable(self._sock)
 
     def waiting(self) -> int:
-        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) + FEED + RECORD
 
     def finish(self) -> None:
         """By TCP alone: whoever looks at the socket, to see whether it ended, would take a close_notify for something that was said."""
@@ -153,11 +193,12 @@ class TlsChannel:
     def close(self) -> None:
         if self._sock.fileno() < 0:
             return
+        self._records.close()
         with contextlib.suppress(OSError):  # close_notify for whom it still reaches (RFC 5425 section 4.4); nobody is waited for
-            self._sock.unwrap()
+            self._flush()
         self._sock.close()
 
 
 def _shut_down(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):  # the peer has gone already
-        socket.socket.shutdown(sock, socket.SHUT_WR)  # SSLSocket's own would forget what TLS knows
+        sock.shutdown(socket.SHUT_WR)

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypedDict, cast
 
 import trio
 
+from listeners.channel import TlsChannel
 from listeners.drain import Wait
 from listeners.file_stamp import stamp
 from listeners.renewal import Apply
@@ -36,7 +37,7 @@ SAN_KINDS: Final = ("DNS", "IP Address", "URI", "email")
 
 
 class Certificate(TypedDict, total=False):
-    """What we read of `ssl.SSLSocket.getpeercert`'s value."""
+    """What we read of `ssl.SSLObject.getpeercert`'s value."""
 
     subject: tuple[tuple[tuple[str, str], ...], ...]
     subjectAltName: tuple[tuple[str, str], ...]
@@ -80,6 +81,8 @@ def _reason(error: OSError) -> str:
 class Certificates:
     """The context for the next handshake: made anew when a file has changed, the last good one where the new files can't be used.
 
+    threads:  in which handshakes are made. A signature takes up to milliseconds, and behind a restart all clients come at once; the loop goes on beside them.
+
     Args:
         settings: where the files are.
         log: says when they were read again, and why they couldn't be.
@@ -89,6 +92,7 @@ class Certificates:
     """
 
     def __init__(self, settings: TlsSettings, log: Log) -> None:
+        self.threads: Final = trio.CapacityLimiter(max(1, (os.cpu_count() or 1) - 1))
         self._log: Final = log
         self._settings, self._files = settings, _files(settings)
         self._stamp = stamp(self._files)
@@ -130,13 +134,13 @@ def _files(settings: TlsSettings) -> tuple[Path, ...]:
     return (settings.certificate, settings.key, *settings.client_ca, *settings.client_crl)
 
 
-async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, wait: Wait, seconds: float, *, grace: float = 0.0) -> ssl.SSLSocket:
+async def shake_hands(sock: socket.socket, peer: str, certificates: Certificates, wait: Wait, seconds: float, *, grace: float = 0.0) -> TlsChannel:
     """Put TLS on a connection just accepted. The socket is closed on any way out but success.
 
     Args:
         sock: the connection.
         peer: whose.
-        context: of the server.
+        certificates: of the server.
         wait: its waits for the peer.
         seconds: it may take.
         grace: seconds that a drain leaves to each of its steps; the last one may bring the first words along.
@@ -145,51 +149,46 @@ async def shake_hands(sock: socket.socket, peer: str, context: ssl.SSLContext, w
         PeerError: `tls-certificate` (none, expired, of another authority), `tls-deadline`, `tls-handshake` (anything else, plain text
             included), or why `wait` was ended.
     """
-    deadline = trio.current_time() + seconds
+    deadline, done = trio.current_time() + seconds, False
     with contextlib.ExitStack() as unless_done:
         unless_done.enter_context(sock)
+        channel = TlsChannel(sock, certificates.context())
+
+        async def step() -> None:
+            nonlocal done
+            await channel.readable()
+            done = await trio.to_thread.run_sync(channel.shake_hands, limiter=certificates.threads)
+
         try:
-            secured = unless_done.enter_context(context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False))
-            while (awaited := _step(secured)) is not None:
-                if not await wait.until(partial(awaited, secured), deadline, grace):
+            while not done:
+                if not await wait.until(step, deadline, grace):
                     raise PeerError(wait.ended_by or "tls-deadline", peer)
         except OSError as error:
             raise PeerError("tls-certificate" if _about_certificate(error) else "tls-handshake", peer) from error
         unless_done.pop_all()
-        return secured
-
-
-def _step(sock: ssl.SSLSocket) -> Callable[[ssl.SSLSocket], Awaitable[None]] | None:
-    """Go on with a handshake; returns what to wait for, None when it is done."""
-    try:
-        sock.do_handshake()
-    except ssl.SSLWantReadError:
-        return trio.lowlevel.wait_readable
-    except ssl.SSLWantWriteError:
-        return trio.lowlevel.wait_writable
-    return None
+        return channel
 
 
 def _about_certificate(error: OSError) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError) or (isinstance(error, ssl.SSLError) and error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE")
 
 
-def names_of(sock: ssl.SSLSocket) -> tuple[str, ...]:
+def names_of(tls: ssl.SSLObject) -> tuple[str, ...]:
     """What the client's verified certificate calls it, best first; nothing where it showed none.
 
     The usable subjectAltNames, without any the common names, and last the fingerprint in the spelling of RFC 5425 section 4.2.2.
     """
-    certificate = cast("Certificate | None", sock.getpeercert())  # typed loosely by typeshed
+    certificate = cast("Certificate | None", tls.getpeercert())  # typed loosely by typeshed
     if not certificate:
         return ()
     alternatives = [name for kind in SAN_KINDS for found, name in certificate.get("subjectAltName", ()) if found == kind]
     common = [name for relative in certificate.get("subject", ()) for kind, name in relative if kind == "commonName"]
-    return (*(usable_names(alternatives) or usable_names(common)), fingerprint(sock.getpeercert(binary_form=True) or b""))
+    return (*(usable_names(alternatives) or usable_names(common)), fingerprint(tls.getpeercert(binary_form=True) or b""))
 
 
-def identity(sock: ssl.SSLSocket) -> str | None:
+def identity(tls: ssl.SSLObject) -> str | None:
     """The best name of a client; None where it showed no certificate."""
-    return next(iter(names_of(sock)), None)
+    return next(iter(names_of(tls)), None)
 
 
 def usable_names(names: Iterable[str]) -> list[str]:

@@ -74,13 +74,12 @@ async def serve_connection(hall: Hall, arrival: Arrival) -> None:
     """Serve one connection from its handshake to its last answer."""
     door, peer = hall.door, arrival.peer
     try:
-        secured = await shake_hands(arrival.sock, peer, hall.certificates.context(), arrival.wait, hall.handshake)
+        channel = await shake_hands(arrival.sock, peer, hall.certificates, arrival.wait, hall.handshake)
     except PeerError as error:
         door.refuse(arrival.transport, peer, error.reason)
         return
-    channel = TlsChannel(secured)
     try:
-        client = hall.clients.named(names_of(secured))
+        client = hall.clients.named(names_of(channel.tls))
         if client is None:
             door.refuse(arrival.transport, peer, UNKNOWN_CLIENT)
             return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from listeners.accept import Arrival, Door
-from listeners.channel import Channel, TcpChannel, TlsChannel
+from listeners.channel import Channel, TcpChannel
 from listeners.drain import DRAIN
 from listeners.syslog.connection import PARTING_S, Connection, Shared
 from listeners.syslog.reassembly import Reassembly
@@ -51,13 +51,12 @@ async def serve_connection(hall: Hall, tls: Tls | None, arrival: Arrival) -> Non
 
 async def _serve_tls(arrival: Arrival, tls: Tls, hall: Hall) -> None:
     try:
-        secured = await shake_hands(arrival.sock, arrival.peer, tls.certificates.context(), arrival.wait, tls.handshake, grace=PARTING_S)
+        channel = await shake_hands(arrival.sock, arrival.peer, tls.certificates, arrival.wait, tls.handshake, grace=PARTING_S)
     except PeerError as error:
         hall.door.refuse(arrival.transport, arrival.peer, error.reason)
         return
-    channel = TlsChannel(secured)
     try:
-        await _converse(channel, identity(secured), arrival, hall)
+        await _converse(channel, identity(channel.tls), arrival, hall)
     finally:
         channel.close()
 

@@ -177,7 +177,7 @@ class Connection:
             async with Promptly(self._guest.turn), Promptly(self._shared.turns):
                 with self._shared.rooms.borrow() as room:
                     octets = self._channel.take(room, LARGEST_READ) or 0
-                    left = left - octets if octets == LARGEST_READ else 0
+                    left = left - octets if octets else 0
                     if left <= 0:
                         self._channel.close()
                     broken = bool(octets) and (await self._receive(room, octets)).broken is not None
