@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from support.engines import ORIGIN, Engines, frames_of
+from support.engines import ORIGIN, Engines
 from support.events import DOMAIN, SAMPLES, required_events
 from support.ocsf import check
 
@@ -25,6 +25,7 @@ from wire.event import WindowsEvent
 from wire.event_xml import encode_event
 
 DECOY = f"{DOMAIN}-1105"
+PLAIN = Engines("aatp-2020")
 
 
 def engines(**lists: Any) -> Engines:
@@ -121,7 +122,7 @@ def test_a_sensitive_group_that_joins_another_is_tagged() -> None:
 
 def test_without_the_table_nothing_is_tagged() -> None:
     message = with_data(SAMPLES["4728"], TargetSid=f"{DOMAIN}-512")
-    assert "enrichments" not in records(Engines().agree_on_events([message]))[0]
+    assert "enrichments" not in records(PLAIN.agree_on_events([message]))[0]
 
 
 def test_explain_shows_tags() -> None:
@@ -140,13 +141,12 @@ def test_entries_that_mean_nothing_are_refused(entry: str) -> None:
 def test_a_batch_is_what_each_record_would_be_by_itself(events: list[WindowsEvent], data: st.DataObject) -> None:
     """The short cut to records that may have a tag misses none, and says nothing of others."""
     messages = [encode_event(event) for event in events]
-    plain = Normalizer().normalize_events(frames_of(messages))
+    plain = PLAIN.agree_on_events(messages)
     said = [text for line in plain.records.splitlines() for text in _names(json.loads(line))]
     entries = data.draw(st.lists(st.sampled_from(said), max_size=3)) if said else []
-    settings = NormalizeSettings(tags=_lists(entries))
-    batch = Engines("aatp-2020", settings).agree_on_events(messages)
-    one_by_one = Tags(settings.tags or TagSettings())
-    assert batch.records == b"".join(encode_record(one_by_one.tag(orjson.loads(line))) + b"\n" for line in plain.records.splitlines())
+    found = Tags(_lists(entries))
+    batch = found.tag_batch(plain)
+    assert batch.records == b"".join(encode_record(found.tag(orjson.loads(line))) + b"\n" for line in plain.records.splitlines())
     assert batch.index.uids == plain.index.uids
     records(batch)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from normalizers.native import NativeNormalizer
 from normalizers.normalizer import Normalizer
-from normalizers.profiles import Profile
+from normalizers.profiles import Profile, load_profile
 from normalizers.settings import NormalizeSettings
 from pipeline.model import Batch, Frames, Origin, Transport, Trust
 from wire.layouts.layout import Reading
@@ -25,6 +26,9 @@ def frames_of(messages: Sequence[bytes], trust: Trust | None = None) -> Frames:
     return Frames(bytes(buffer), spans, ORIGIN, trust or Trust())
 
 
+shipped = cache(load_profile)
+
+
 class Engines:
     """A profile on both engines."""
 
@@ -36,7 +40,7 @@ class Engines:
         reading: Reading | None = None,
         keep_all: bool = False,
     ) -> None:
-        self.reference = Normalizer(profile, settings, reading=reading, keep_all=keep_all)
+        self.reference = Normalizer(profile if isinstance(profile, Profile) else shipped(profile), settings, reading=reading, keep_all=keep_all)
         self.native = NativeNormalizer(self.reference.profile, settings, reading=reading, keep_all=keep_all)
 
     def agree(self, messages: Sequence[bytes]) -> Batch:
