@@ -15,6 +15,7 @@ import trio.testing
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.batches import batch_of, name_of, spool_in, submissions
+from support.examples import one_in
 
 from forwarders.common_settings import RetrySettings
 from forwarders.delivery import Delivery
@@ -137,6 +138,7 @@ limits = st.builds(Limits, st.none() | st.integers(1, 12), st.none() | st.intege
 sizes = st.lists(st.integers(1, 9), min_size=1, max_size=8)
 
 
+@one_in(2)
 @given(sizes, st.lists(steps, max_size=12), poisons, limits, st.booleans(), st.sampled_from([1, 2, 5, 1000]), st.booleans())
 @example([4], [], frozenset([0, 1, 3]), Limits(), False, 1, False)  # the destination is at fault, and one record was taken
 def test_every_record_is_delivered_parked_or_counted_as_lost(  # noqa: PLR0917 - what Hypothesis draws
@@ -192,6 +194,7 @@ def test_every_record_is_delivered_parked_or_counted_as_lost(  # noqa: PLR0917 -
     assert metrics.value("tidegate_destination_state", destination=NAME, state="delivering") == 1
 
 
+@one_in(2)
 @given(sizes, st.lists(steps, max_size=12), poisons, limits, st.booleans(), st.lists(st.floats(0, 200), max_size=4))
 def test_nothing_is_lost_where_the_gateway_dies(  # noqa: PLR0917 - what Hypothesis draws
     batches: list[int],

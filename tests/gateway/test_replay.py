@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.evtx_oracle import read_with_oracle
 from support.evtx_writer import DAMAGES, write_evtx
+from support.examples import one_in
 from support.ocsf import check
 from support.replays import EVENTS, NOW_NS, replay
 
@@ -80,6 +81,7 @@ def test_content_decides_before_the_name(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRITERS)
+@one_in(4)
 @given(cut=st.integers(0, 10**6), flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8))
 def test_broken_files_only_lose(name: str, cut: int, flips: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
     octets = bytearray(SOURCES[name])

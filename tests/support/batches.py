@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -67,8 +68,11 @@ def spool_in(
     vfs: str | None = None,
     now_ms: int = 1_700_000_000_000,
 ) -> SqliteSpool:
-    """A spool whose clock stands still."""
-    return open_spool(folder, settings or SpoolSettings(), consumers, metrics or Metrics(), clock_ms=lambda: now_ms, vfs=vfs)
+    """A spool whose clock stands still; without `metrics` it counts where nobody looks."""
+    return open_spool(folder, settings or SpoolSettings(), consumers, metrics or _unread(), clock_ms=lambda: now_ms, vfs=vfs)
+
+
+_unread = cache(Metrics)
 
 
 async def read_all(spool: SqliteSpool, consumer: str) -> list[int]:

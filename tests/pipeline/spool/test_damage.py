@@ -15,6 +15,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support.batches import batch_of, name_of, read_all, spool_in, submissions
 from support.crashing_disk import CrashingDisk
+from support.examples import one_in
 
 from pipeline.metrics import Metrics
 from pipeline.spool.database import FILE_NAME, HEADERS, PAGE_OCTETS
@@ -103,6 +104,7 @@ pages = st.integers(0, 30)
 octets = st.integers(0, PAGE_OCTETS - 1) | st.integers(0, 120)
 
 
+@one_in(2)
 @given(pages, octets, st.integers(1, 255))
 @example(0, 0, 1)  # the magic
 @example(0, 18, 1)  # journal mode: SQLite would call it read-only
@@ -121,6 +123,7 @@ def test_a_flipped_octet(page: int, octet: int, flip: int) -> None:
         assert len(names) >= (ROWS - 1) * RECORDS, "one row at most"
 
 
+@one_in(2)
 @given(st.booleans(), st.sampled_from(["cut", "zero", "flip"]), st.integers(0, 2**32), st.data())
 def test_any_damage(with_log: bool, how: str, at: int, data: st.DataObject) -> None:  # noqa: FBT001 - drawn
     files = healthy(with_log=with_log)
@@ -137,6 +140,7 @@ def test_any_damage(with_log: bool, how: str, at: int, data: st.DataObject) -> N
     assert in_order(damaged(files | {name: bytes(content)}))
 
 
+@one_in(2)
 @given(st.binary(max_size=3 * PAGE_OCTETS), st.booleans())
 def test_a_file_that_is_no_spool(content: bytes, headed: bool) -> None:  # noqa: FBT001 - drawn
     if headed:

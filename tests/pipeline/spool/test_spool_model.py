@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.batches import alias_of, batch_of, name_of, spool_in
 from support.crashing_disk import CrashingDisk, restore
+from support.examples import one_in
 
 from pipeline.index import Entry
 from pipeline.model import Batch
@@ -243,4 +244,4 @@ def marked(group: list[Batch], fragment: bytes | None) -> list[Submission]:
 
 
 TestSpoolModel = SpoolMachine.TestCase
-TestSpoolModel.settings = settings(stateful_step_count=25)
+TestSpoolModel.settings = settings(one_in(2), stateful_step_count=25)

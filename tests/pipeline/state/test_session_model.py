@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.batches import alias_of, batch_of, spool_in
 from support.crashing_disk import CrashingDisk, restore
+from support.examples import one_in
 
 from pipeline.model import SessionChange, SessionEvent
 from pipeline.spool.settings import Consumer
@@ -204,4 +205,4 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 TestSessionModel = SessionMachine.TestCase
-TestSessionModel.settings = settings(stateful_step_count=12)
+TestSessionModel.settings = settings(one_in(2), stateful_step_count=12)
