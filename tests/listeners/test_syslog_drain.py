@@ -45,8 +45,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-async def listener(folder: Path, autojump_clock: trio.testing.MockClock) -> AsyncIterator[Listening]:
-    autojump_clock.autojump_threshold = BLOCKED_S
+async def listener(folder: Path) -> AsyncIterator[Listening]:
     tls = {"addresses": ["127.0.0.1:0"], "certificate": "server.pem", "key": "server.key"}
     async with listening(settings({"tcp": ["127.0.0.1:0"], "tls": tls}, folder)) as found:
         yield found
@@ -99,7 +98,10 @@ async def test_what_is_written_behind_the_end_is_kept(listener: Listening, trans
 
 
 @transports
-async def test_a_silent_connection_is_waited_for_a_second(listener: Listening, transport: Transport, authority: trustme.CA) -> None:
+async def test_a_silent_connection_is_waited_for_a_second(
+    listener: Listening, transport: Transport, authority: trustme.CA, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = BLOCKED_S
     sender = await connect(listener, transport, authority)
     await sender.send(b"5 <1>ab")
     await listener.intake.arrived(1)
@@ -124,7 +126,10 @@ async def test_a_connection_that_has_not_spoken_may_speak(listener: Listening, t
 
 
 @transports
-async def test_the_rest_of_a_message_is_waited_for(listener: Listening, transport: Transport, authority: trustme.CA) -> None:
+async def test_the_rest_of_a_message_is_waited_for(
+    listener: Listening, transport: Transport, authority: trustme.CA, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = BLOCKED_S
     sender = await connect(listener, transport, authority)
     await sender.send(b"5 <1>ab5 <2>")
     await listener.intake.arrived(1)
@@ -139,7 +144,10 @@ async def test_the_rest_of_a_message_is_waited_for(listener: Listening, transpor
 
 
 @transports
-async def test_who_never_stops_is_heard_until_time_is_up(listener: Listening, transport: Transport, authority: trustme.CA) -> None:
+async def test_who_never_stops_is_heard_until_time_is_up(
+    listener: Listening, transport: Transport, authority: trustme.CA, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = BLOCKED_S
     sender = await connect(listener, transport, authority)
     await sender.send(b"5 <1>ab")
     await listener.intake.arrived(1)

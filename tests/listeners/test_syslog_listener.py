@@ -182,7 +182,8 @@ async def test_a_reset_keeps_what_came_before_it(tcp: Listening) -> None:
     ],
     ids=["in all", "per peer", "allow-list"],
 )
-async def test_connections_past_a_limit_are_refused_and_counted(given: dict[str, object], reason: str) -> None:
+async def test_connections_past_a_limit_are_refused_and_counted(given: dict[str, object], reason: str, autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
     async with listening(settings({"tcp": ["127.0.0.1:0"], **given})) as listener:
         served = 0 if reason == "not-allowed" else 2
         kept = [await connect(listener) for _ in range(served)]
@@ -240,7 +241,8 @@ async def test_unfinished_messages_of_all_connections_are_bounded() -> None:
             await stream.aclose()
 
 
-async def test_a_drain_takes_what_the_kernel_took(tcp: Listening) -> None:
+async def test_a_drain_takes_what_the_kernel_took(tcp: Listening, autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
     sender = await connect(tcp)
     await sender.send_all(b"5 <1>ab")
     await tcp.intake.arrived(1)
