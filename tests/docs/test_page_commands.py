@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.page_folder import page_folder
@@ -28,9 +30,14 @@ def where(value: Block | Path) -> str:
     return value.where if isinstance(value, Block) else str(value.relative_to(ROOT))
 
 
+@cache
+def tidegate() -> Any:
+    return get_command(application())
+
+
 def parse(arguments: Sequence[str]) -> None:
     """Raises click's UsageError for a command or an option that there isn't."""
-    command, rest, context = get_command(application()), list(arguments), None
+    command, rest, context = tidegate(), list(arguments), None
     while True:
         context = command.make_context("tidegate", list(rest), parent=context, resilient_parsing=True)
         if not isinstance(command, TyperGroup) or not rest or rest[0].startswith("-"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +28,13 @@ def events(extra_corpus: Path) -> Iterator[bytes]:
             yield orjson.loads(line)["xml"].encode()
 
 
+@cache
+def normalizer() -> Normalizer:
+    return Normalizer(reading=Reading(mode=Mode.STRICT))
+
+
 def record_of(message: bytes) -> tuple[dict[str, Any], bytes]:
-    batch = Normalizer(reading=Reading(mode=Mode.STRICT)).normalize(Frames(message, array("I", (0, len(message))), ORIGIN))
+    batch = normalizer().normalize(Frames(message, array("I", (0, len(message))), ORIGIN))
     assert len(batch.index) == 1, (batch.rejected, batch.filtered)
     return orjson.loads(batch.records), batch.records[:-1]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from support.engines import shipped
 
 from normalizers.judgement import Judgement, Verdict
 from normalizers.normalizer import Normalizer
@@ -33,8 +34,9 @@ def rows(extra_corpus: Path) -> list[dict[str, str]]:
 
 
 def judge(message: bytes, mode: Mode) -> Judgement:
-    judgement = Normalizer(reading=Reading(mode=mode)).judge(message, ORIGIN)
-    batch = Normalizer(reading=Reading(mode=mode)).normalize(Frames(message, array("I", (0, len(message))), ORIGIN))
+    normalizer = Normalizer(shipped("aatp-2020"), reading=Reading(mode=mode))
+    judgement = normalizer.judge(message, ORIGIN)
+    batch = normalizer.normalize(Frames(message, array("I", (0, len(message))), ORIGIN))
     assert batch.received == len(batch.index) + sum(batch.filtered.values()) + sum(batch.rejected.values()) + batch.control
     return judgement
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from support.engines import frames_of
+from support.engines import frames_of, shipped
 from support.events import SAMPLES, required_events
 from support.ocsf import check
 
@@ -110,7 +110,7 @@ def test_an_account_with_many_sessions_shows_the_latest() -> None:
 
 
 def row_of(events: Sequence[WindowsEvent]) -> Row:
-    batch = Normalizer().normalize_events(frames_of([encode_event(event) for event in events]))
+    batch = Normalizer(shipped("aatp-2020")).normalize_events(frames_of([encode_event(event) for event in events]))
     return Row.whole(batch.records, batch.index, 7)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 from hypothesis import given, settings
+from support.engines import shipped
 from support.events import SAMPLES, hostile_events
 from support.required_events import required_events
 
@@ -63,7 +64,7 @@ def row_of(*events: WindowsEvent, keep_all: bool = False) -> Row:
     for payload in payloads:
         start = spans[-1] if spans else 0
         spans.extend((start, start + len(payload)))
-    batch: Batch = Normalizer(keep_all=keep_all).normalize(Frames(b"".join(payloads), spans, ORIGIN))
+    batch: Batch = Normalizer(shipped("aatp-2020"), keep_all=keep_all).normalize(Frames(b"".join(payloads), spans, ORIGIN))
     assert len(batch.index) == len(events), batch.rejected
     return Row.whole(batch.records, batch.index, 0)
 
@@ -153,7 +154,7 @@ async def test_a_record_that_is_none_is_refused_alone() -> None:
 @settings(max_examples=50)
 async def test_no_record_stops_a_delivery(event: WindowsEvent) -> None:
     sender = FakeSender(max_message=500)
-    batch = Normalizer().normalize(Frames(payload := event_xml.encode_event(event), array("I", (0, len(payload))), ORIGIN))
+    batch = Normalizer(shipped("aatp-2020")).normalize(Frames(payload := event_xml.encode_event(event), array("I", (0, len(payload))), ORIGIN))
     for layout in SensorLayout:
         await sensor(layout, sender).deliver(Row.whole(batch.records, batch.index, 0))
     assert all(len(message) <= 500 for message in sender.messages)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from support.batches import batch_of
+from support.engines import shipped
 from support.events import SAMPLES, hostile_events
 
 from forwarders.destination import Delivered, Promise, Refusal
@@ -68,7 +69,7 @@ def row_of(*events: WindowsEvent) -> Row:
     for payload in payloads:
         start = spans[-1] if spans else 0
         spans.extend((start, start + len(payload)))
-    batch = Normalizer().normalize(Frames(b"".join(payloads), spans, ORIGIN))
+    batch = Normalizer(shipped("aatp-2020")).normalize(Frames(b"".join(payloads), spans, ORIGIN))
     return Row.whole(batch.records, batch.index, 0)
 
 

@@ -230,7 +230,7 @@ STATUS_TYPES = [
 @pytest.mark.parametrize(("number", "code", "activity", "status_id"), STATUS_TYPES, ids=[case[1] for case in STATUS_TYPES])
 def test_status_types(number: int, code: str, activity: tuple[int, str], status_id: int, captions: bool) -> None:  # noqa: FBT001 - a parameter of the test
     packet = Packet(4, 1, bytes(16), (Attribute(40, number.to_bytes(4)), Attribute(44, b"1")))
-    record = record_of(encode_packet(packet), Normalizer(settings=NormalizeSettings(captions=captions)))
+    record = record_of(encode_packet(packet), Normalizer(NORMALIZER.profile, NormalizeSettings(captions=captions)))
     check(record)
     assert (record["class_uid"], record["type_uid"], record["metadata"]["event_code"], record["status_id"]) == (4014, 401400 + activity[0], code, status_id)
     assert record["activity_id"] == activity[0]
@@ -400,13 +400,13 @@ def test_secrets_are_nowhere(path: tuple[int, ...], value: bytes) -> None:
     inside = Attribute(path[-1], value)
     attribute = inside if len(path) == 1 else Attribute(26, path[1].to_bytes(4) + bytes((inside.type, 2 + len(value))) + value)
     packet = Packet(4, 1, bytes(16), (Attribute(40, bytes((0, 0, 0, 1))), Attribute(44, b"1"), attribute))
-    record = record_of(encode_packet(packet), Normalizer(settings=NormalizeSettings(raw_data=True)))
+    record = record_of(encode_packet(packet), Normalizer(NORMALIZER.profile, NormalizeSettings(raw_data=True)))
     assert "unmapped" not in record
     assert record["raw_data"] == "Acct-Status-Type=Start\nAcct-Session-Id=1"
 
 
 def test_raw_data_is_a_line_an_attribute_and_no_value_forges_one() -> None:
-    normalizer = Normalizer(settings=NormalizeSettings(raw_data=True))
+    normalizer = Normalizer(NORMALIZER.profile, NormalizeSettings(raw_data=True))
     record = record_of(packet_of(("Acct-Status-Type", "Start"), ("Acct-Session-Id", "1"), ("User-Name", "dana\nUser-Name=root\u2028\x1b[31m")), normalizer)
     check(record)
     assert record["raw_data"].split("\n") == ["Acct-Status-Type=Start", "Acct-Session-Id=1", "User-Name=dana\ufffdUser-Name=root\ufffd\ufffd[31m"]
