@@ -452,7 +452,8 @@ async def test_a_load_balancer_may_look_whether_we_are_well() -> None:
         await client.stream.aclose()
 
 
-async def test_connections_are_capped_per_peer_and_come_free_again() -> None:
+async def test_connections_are_capped_per_peer_and_come_free_again(autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
     async with serving(given={"connections_per_peer": 2}) as server:
         address = await server.listen()
         first, second, third = [await server.dial(address) for _ in range(3)]

@@ -279,7 +279,8 @@ async def test_a_handshake_has_a_deadline(folder: Path, greeting: bytes, autojum
         await stranger.aclose()
 
 
-async def test_a_drain_does_not_wait_for_handshakes(folder: Path) -> None:
+async def test_a_drain_does_not_wait_for_handshakes(folder: Path, autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
     async with listening(tls(folder)) as listener:
         stranger = await connect(listener)
         await trio.testing.wait_all_tasks_blocked(0.05)
