@@ -49,7 +49,7 @@ secret = "file:home.secret"
 start = "beginning"
 retry.first = "100 ms"
 retry.longest = "300 ms"
-retry.timeout = "3 s"
+retry.timeout = "{timeout}"
 [[forwarders]]
 name = "archive"
 kind = "file"
@@ -91,10 +91,10 @@ class Site:
     folder: Path
     home: int
 
-    def configure(self, answer: str = "", secret: str = HOME_SECRET) -> None:
+    def configure(self, answer: str = "", secret: str = HOME_SECRET, timeout: str = "3 s") -> None:
         (self.folder / "secret").write_text(SECRET)
         (self.folder / "home.secret").write_text(secret)
-        (self.folder / "gateway.toml").write_text(CONFIG.format(home=self.home, answer=answer))
+        (self.folder / "gateway.toml").write_text(CONFIG.format(home=self.home, answer=answer, timeout=timeout))
 
     @contextmanager
     def gateway(self) -> Iterator[GatewayProcess]:
@@ -155,7 +155,7 @@ def test_attributes_arrive_as_they_were_sent_with_one_proxy_state_behind_them(si
 
 
 def test_with_another_secret_nothing_arrives_and_the_records_wait(site: Site) -> None:
-    site.configure(secret="not what the next hop expects")
+    site.configure(secret="not what the next hop expects", timeout="300 ms")
     with site.next_hop() as home:
         with site.gateway() as gateway:
             assert send(gateway, [start(number) for number in range(20)]).answered == 20

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from typing import IO, Final
 ROOT: Final = Path(__file__).parents[2]
 SAMPLE: Final = re.compile(r"(?m)^(tidegate_\w+)\{([^}]*)\} ([0-9.e+]+)$|^(tidegate_\w+) ([0-9.e+]+)$")
 WAIT_S: Final = 30
+PAUSE_S: Final = 0.01
+"""Between two looks at its counters, of which each costs it a page of them, and the test the core that it could work on."""
 
 
 class EndedError(AssertionError):
@@ -72,12 +75,12 @@ class GatewayProcess:
     def await_received(self, count: int) -> None:
         """Return once that many messages were accounted for; the test's own timeout is the limit."""
         while sum(value for name, value in self.counters("received_total").items() if "listener" in name) < count:
-            pass
+            time.sleep(PAUSE_S)
 
     def await_delivered(self, count: int) -> None:
         """Return once destinations took that many records altogether."""
         while sum(self.counters("delivered_total").values()) < count:
-            pass
+            time.sleep(PAUSE_S)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, return the exit code."""
