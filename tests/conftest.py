@@ -1,15 +1,17 @@
-"""What every test shares: the `support` modules, Hypothesis' profiles, the extra corpus, and the rule that CI skips nothing.
+"""What every test shares: the `support` modules, Hypothesis' profiles, the extra corpus, where files go, and the rule that CI skips nothing.
 
 variable               meaning
 HYPOTHESIS_PROFILE     dev, ci or deep; else ci where CI is set, else dev
 TIDEGATE_EXTRA_CORPUS  folder of further real inputs; tests/extra is collected only where it is set
 CI                     set: a skipped test fails the run, since nobody reads why it was skipped
+TMPDIR                 where tests keep their files; else in memory where there is room, since thousands of syncs of a disk prove nothing
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -32,6 +34,28 @@ if not (HAS_KERBEROS or IN_CI):
     collect_ignore_glob.extend(("listeners/test_wef_kerberos.py", "gateway/test_simulate_wef_kerberos.py", "gateway/test_wef_refused.py"))
 
 sys.path.insert(0, str(TESTS))
+
+IN_MEMORY: Final = Path("/dev/shm")
+ROOM: Final = 4 << 30
+
+
+def keep_files_in_memory() -> None:
+    """Power cuts are what `support.crashing_disk` is for; a process that is killed leaves what it has written here and there alike."""
+    if "TMPDIR" in os.environ or not os.access(IN_MEMORY, os.W_OK):
+        return
+    found = os.statvfs(IN_MEMORY)
+    if found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+
+def compile_once() -> None:
+    """Hundreds of gateways are started, each of which would compile all of itself where bytecode isn't written or the sources can't be written to."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(TESTS.parent / ".cache" / "bytecode"))
+
+
+keep_files_in_memory()
+compile_once()
 
 HAS_KAFKA: Final = (TESTS.parent / ".cache" / "kafka" / "lib").exists() and which("java") is not None
 """Whether `make test-setup` could fetch Kafka's own broker and Java can run it. Without it librdkafka's mock cluster stands in, as the header says."""

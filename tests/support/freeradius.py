@@ -93,8 +93,6 @@ class FreeRadius:
 
     def arrived(self) -> list[Arrived]:
         """Everything it took so far, a retransmission it answered from memory excepted."""
-        if not self.detail.exists():
-            return []
         blocks = self.detail.read_text().split("\n\n")[:-1]  # an empty line ends each; what follows the last is being written
         return [Arrived(tuple(_attributes(block))) for block in blocks if block.strip()]
 
@@ -117,6 +115,7 @@ def running_freeradius(folder: Path, *, secret: str = SECRET, port: int | None =
     """
     port = free_port() if port is None else port
     (folder / "radiusd.conf").write_text(RADIUSD_CONF.format(folder=folder, modules=peers.freeradius_modules(), secret=secret, port=port))
+    (folder / "detail").touch()  # below /dev, where memory's file system is, it makes none
     peer = peers.freeradius()
     command = [*peer.command, "-d", str(folder), "-n", "radiusd", "-f", "-l", "stdout"]
     with subprocess.Popen(command, env=peer.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
