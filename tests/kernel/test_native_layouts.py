@@ -163,6 +163,13 @@ def test_cef_that_is_filtered_before_all_of_it_is_read(pairs: list[str], require
     LITTLE.agree(sent)
 
 
+@given(st.integers(1, 5), st.lists(st.sampled_from(["\\", "|", "\\|", "a", "externalId="]), max_size=8))
+def test_where_the_header_of_cef_ends(field: int, pieces: list[str]) -> None:
+    fields = ["0", "Microsoft", "Microsoft Windows", "", "Microsoft-Windows-Security-Auditing:4776", "n", "Low", " ".join(CEF_REQUIRED)]
+    fields[field] += "".join(pieces)
+    ENGINES.agree([("CEF:" + "|".join(fields)).encode(), ("CEF:" + "|".join(fields[: field + 1])).encode()])
+
+
 def test_cef_of_noise_is_not_left_for_its_labels() -> None:
     engines = Engines()
     message = b"CEF:0|Microsoft|Microsoft Windows||Microsoft-Windows-Security-Auditing:4624|n|Low|externalId=4624 cat=Security rt=1710504000123 dhost=dc01 "

@@ -1,8 +1,9 @@
 //! CEF's syntax: the header's seven fields and the extension's pairs. Twin of `wire/cef.py`.
 
-use memchr::{memchr, memchr_iter, memchr2_iter};
+use memchr::{memchr, memchr_iter};
 
 use super::payload::{from, is_unicode_space, is_white, trim};
+use crate::octets::near;
 use crate::source::{Source, Text, octets_of};
 
 /// Most keys of an extension; what has more is refused by the twin.
@@ -25,20 +26,17 @@ pub struct Header<'a> {
 #[must_use]
 pub fn parse_header(text: &[u8]) -> Option<Header<'_>> {
     let mut fields = [&text[..0]; FIELDS];
-    let mut at = "CEF:".len();
-    let mut count = 0;
-    let mut escaped = None;
-    for found in memchr2_iter(b'|', b'\\', text) {
-        if found < at || escaped == Some(found) {
-            continue;
-        }
+    let (mut at, mut count) = ("CEF:".len(), 0);
+    let mut next = at;
+    while let Some(found) = near(text, next, b'|', b'\\') {
         if text.get(found) == Some(&b'\\') {
-            escaped = Some(found + 1);
+            next = found + 2;
             continue;
         }
         *fields.get_mut(count)? = text.get(at..found)?;
         count += 1;
         at = found + 1;
+        next = at;
         if count == FIELDS {
             let [_, vendor, product, _, signature, _, _] = fields;
             return Some(Header { vendor, product, signature, end: at });
@@ -80,13 +78,7 @@ fn push_pair(source: &mut Source, offset: usize, (begin, equals): (usize, usize)
 #[must_use]
 pub fn key_start(extension: &[u8], equals: usize) -> Option<usize> {
     let before = extension.get(..equals)?;
-    let mut begin = equals;
-    while let Some(&octet) = begin.checked_sub(1).and_then(|at| before.get(at)) {
-        if !IN_KEY[usize::from(octet)] {
-            break;
-        }
-        begin -= 1;
-    }
+    let begin = before.iter().rposition(|&octet| !IN_KEY[usize::from(octet)]).map_or(0, |outside| outside + 1);
     let length = equals - begin;
     let open = begin == 0 || before.get(begin - 1).copied().is_some_and(is_white);
     if length == 0 || !open {

@@ -110,7 +110,8 @@ impl Names {
             let mut name = key;
             if !labels.is_empty() {
                 let octets = source.text(message, key);
-                let label = labels.iter().rev().find(|(base, _)| source.text(message, *base) == octets);
+                let is_of = |base: Text| base.len() == key.len() && source.text(message, base) == octets;
+                let label = labels.iter().rev().find(|&&(base, _)| is_of(base));
                 if let Some(&(_, label)) = label {
                     name = label;
                     source.payload.get_mut(number)?.0 = label;
@@ -130,7 +131,8 @@ impl Names {
             let &(key, value) = source.payload.get(number)?;
             let octets = source.text(message, key);
             let Some(base) = octets.strip_suffix(b"Label").filter(|base| is_custom(base)) else { continue };
-            if source.payload.iter().any(|&(other, _)| source.text(message, other) == base) {
+            let is_base = |other: Text| other.len() == base.len() && source.text(message, other) == base;
+            if source.payload.iter().any(|&(other, _)| is_base(other)) {
                 self.labels |= 1 << number;
             }
             let base = key.part(0, base.len());

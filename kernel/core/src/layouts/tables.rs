@@ -1,7 +1,7 @@
 //! What the layouts' twins keep in tables, as Python writes them into the document that the kernel loads
 //! (`normalizers/native_layouts.py`): which events there are is known there alone.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::json_members::Members;
 use super::lookup::Lookup;
@@ -14,8 +14,9 @@ pub struct Tables {
     pub providers: Vec<(String, String)>,
     /// Provider and the one channel that its events go to.
     pub channels: Vec<(String, String)>,
-    /// The rendered texts of the events that are known.
-    pub texts: Vec<MessageText>,
+    /// The rendered texts of the events that are known, in the order of their IDs.
+    #[serde(deserialize_with = "by_event_id")]
+    texts: Vec<MessageText>,
     /// What CEF's keys mean.
     pub cef: CefTable,
     /// The names of known events' data, in the order of their schemas.
@@ -125,8 +126,15 @@ impl Tables {
     /// The text of a known event, whoever wrote it.
     #[must_use]
     pub fn text_of(&self, event_id: &[u8]) -> Option<&MessageText> {
-        self.texts.iter().find(|text| text.event_id.as_bytes() == event_id)
+        let at = self.texts.partition_point(|text| text.event_id.as_bytes() < event_id);
+        self.texts.get(at).filter(|text| text.event_id.as_bytes() == event_id)
     }
+}
+
+fn by_event_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<MessageText>, D::Error> {
+    let mut texts = Vec::<MessageText>::deserialize(deserializer)?;
+    texts.sort_by(|left, right| left.event_id.cmp(&right.event_id));
+    Ok(texts)
 }
 
 impl MessageText {
