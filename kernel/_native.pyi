@@ -268,21 +268,21 @@ class Receiver:
     """
 
     def __new__(cls, longest: int, at_once: int, tells_destination: bool, /) -> Receiver: ...
-    def receive(self, fd: int, datagrams: int, octets: int, /) -> Burst:
-        """What is there: up to so many datagrams, and no more once they have more octets than that. Never waits; OSError where it can't be told."""
+    def receive(self, room: Room, fd: int, datagrams: int, octets: int, /) -> Burst:
+        """What is there: up to so many datagrams, and no more once they have more octets than that. Never waits; OSError where it can't be told.
+
+        They are in the room then, one behind the other, and nothing else is.
+        """
 
 @final
 class Burst:
-    """What one drain took. Spans and ways are octets of array("I").
+    """What one drain took into a room. Spans and ways are octets of array("I").
 
-    buffer:     all datagrams, one behind the other.
-    datagrams:  how many they are.
-    peers:      (address, spans, the way of each datagram's answer) by address.
+    datagrams:  how many.
+    peers:      (address, spans in the room, the way of each datagram's answer) by address.
     ports:      by way, where an answer goes.
     """
 
-    @property
-    def buffer(self) -> bytes: ...
     @property
     def datagrams(self) -> int: ...
     @property

@@ -135,10 +135,13 @@ async def serve_bursts(
             queue = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             spacing = Spacing(gather, behind, queue, trio.current_time())
             while await wait.until(partial(trio.lowlevel.wait_readable, sock)):
-                began = trio.current_time()
-                took = await hear()
-                if pause := spacing.pause(took, began, trio.current_time()):
-                    await trio.sleep(pause)
+                expected = True
+                while expected and wait.ended_by is None:
+                    began = trio.current_time()
+                    took = await hear()
+                    if pause := spacing.pause(took, began, trio.current_time()):
+                        await trio.sleep(pause)
+                    expected = pause > 0 and took.octets >= LARGE_OCTETS  # asking whether it is there costs more than finding out
             left = queue  # it holds no more: a peer that never stops can't keep us
             while left > 0 and (took := await hear()).datagrams:
                 left -= max(took.octets, 1)

@@ -9,6 +9,7 @@ So many bursts may await their receipts at once; that, too, stops reading.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,13 +50,13 @@ class Sorted:
     drops: dict[tuple[str, Drop], tuple[bytes, int]] = field(default_factory=dict)
 
 
-def sort_burst(burst: Burst, clients: Clients) -> Sorted:
-    """Judge a burst."""
+def sort_burst(burst: Burst, buffer: bytes, clients: Clients) -> Sorted:
+    """Judge a burst, whose datagrams lie in `buffer`."""
     found, ports = Sorted(), burst.ports
     sources = [b""] * len(ports)
     for peer, spans, ways in burst.peers:
         client = clients.at(peer)
-        judged = sort_datagrams(burst.buffer, spans, ways, client)
+        judged = sort_datagrams(buffer, spans, ways, client)
         for datagram, way, verdict in judged.others:
             if isinstance(verdict, Drop):
                 first, count = found.drops.get((peer, verdict), (datagram, 0))
@@ -67,7 +68,7 @@ def sort_burst(burst: Burst, clients: Clients) -> Sorted:
         if client is not None and judged.ways:
             for way_number in {*memoryview(judged.ways).cast("I")}:
                 sources[way_number] = b"%b|%d|" % (peer.encode(), ports[way_number])
-            found.requests[peer] = Requests(client, burst.buffer, judged.spans, judged.ways, sources)
+            found.requests[peer] = Requests(client, buffer, judged.spans, judged.ways, sources)
     return found
 
 
@@ -92,21 +93,29 @@ async def serve_datagrams(replying: ReplySocket, clients: Clients, reception: Re
 
     async def hear() -> Heard:
         await room.acquire()
-        burst = replying.receive(BURST_DATAGRAMS)
-        octets.inc(len(burst.buffer))
+        burst, buffer = replying.receive(BURST_DATAGRAMS)
+        if not burst.datagrams:
+            room.release()
+            return Heard(0, 0, all=True)
+        octets.inc(len(buffer))
         drops.count()
-        found = sort_burst(burst, clients)
-        for (peer, drop), (datagram, count) in found.drops.items():
-            reception.drop(Transport.UDP, peer, drop, datagram, count)
-        for question, way in found.replies:
-            response = reception.reply(question)
-            if response is not None:
-                await replying.send(burst, response, SPAN.pack(0, len(response)), way, failed)
-        for peer, (client, questions) in found.questions.items():
-            await reception.ask(Transport.UDP, peer, client, questions)
+        found = sort_burst(burst, buffer, clients)
+        await _need_nothing_kept(found, burst, replying, reception, failed)
         taken = [one for peer, requests in found.requests.items() for one in await reception.hand(Transport.UDP, peer, requests)]
         answering.start_soon(answer, burst, taken)
-        return Heard(burst.datagrams, len(burst.buffer), burst.datagrams < BURST_DATAGRAMS)
+        return Heard(burst.datagrams, len(buffer), burst.datagrams < BURST_DATAGRAMS)
 
     async with trio.open_nursery() as answering:
         await serve_bursts(sock, drain, drops, hear, GATHER_S)
+
+
+async def _need_nothing_kept(found: Sorted, burst: Burst, replying: ReplySocket, reception: Reception, failed: Callable[[OSError], None]) -> None:
+    """What meets silence, and what is answered at once."""
+    for (peer, drop), (datagram, count) in found.drops.items():
+        reception.drop(Transport.UDP, peer, drop, datagram, count)
+    for question, way in found.replies:
+        response = reception.reply(question)
+        if response is not None:
+            await replying.send(burst, response, SPAN.pack(0, len(response)), way, failed)
+    for peer, (client, questions) in found.questions.items():
+        await reception.ask(Transport.UDP, peer, client, questions)

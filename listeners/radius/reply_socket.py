@@ -16,7 +16,7 @@ from typing import Final
 
 import trio
 
-from kernel import Burst, Receiver
+from kernel import Burst, Receiver, Room
 from wire.radius.packet import MAX_LENGTH
 
 IP_PKTINFO: Final = 8
@@ -27,6 +27,9 @@ AT_ONCE: Final = 256
 
 OCTETS: Final = 1 << 20
 """Of a burst, and those of one system call more at most."""
+
+ROOM_OCTETS: Final = 256 << 10
+"""More than bursts usually have."""
 
 
 class ReplySocket:
@@ -41,14 +44,16 @@ class ReplySocket:
         elif anywhere:
             sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         self._receiver: Final = Receiver(MAX_LENGTH, AT_ONCE, anywhere)
+        self._octets: Final = Room(ROOM_OCTETS, 0)
 
-    def receive(self, datagrams: int) -> Burst:
-        """What is there, up to so many datagrams, each cut behind the longest packet there is; and how to answer them.
+    def receive(self, datagrams: int) -> tuple[Burst, bytes]:
+        """What is there, up to so many datagrams, each cut behind the longest packet there is: whose they are and how to answer them, and their octets.
 
         Raises:
             OSError: it can't be told.
         """
-        return self._receiver.receive(self.sock.fileno(), datagrams, OCTETS)
+        burst = self._receiver.receive(self._octets, self.sock.fileno(), datagrams, OCTETS)
+        return burst, self._octets[:]  # bursts wait for their receipts while others are read
 
     async def send(self, burst: Burst, responses: bytes, spans: bytes, ways: bytes, failed: Callable[[OSError], None]) -> int:
         """Send answers; how many were sent.

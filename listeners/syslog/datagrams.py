@@ -1,7 +1,7 @@
 """Syslog over UDP (RFC 5426): wait until something is there, then take all of it; one datagram is one message.
 
-A burst is one buffer. The datagrams of one peer in it are one Frames, however they interleave with others': spans need no neighbours. So a
-firehose costs a system call for many datagrams and the rest per burst, and no datagram has an await of its own.
+A burst is one buffer, a room that stays. The datagrams of one peer in it are one Frames, however they interleave with others': spans need no
+neighbours. So a firehose costs a system call for many datagrams and the rest per burst, and no datagram has an await of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from kernel import Receiver
+from kernel import Octets, Receiver, Room
 from listeners.admission import AllowList
 from listeners.datagrams import LARGEST_DATAGRAM, Heard, KernelDrops, serve_bursts
 from listeners.drain import Drain
@@ -70,30 +70,33 @@ class Burst:
 
 
 class DatagramSocket:
-    """One UDP socket and its buffer."""
+    """One UDP socket, and the room of its bursts."""
 
     def __init__(self, sock: socket.socket, max_message: int, allow_list: AllowList) -> None:
         self._sock: Final = sock
         self._max_message: Final = max_message
         self._allows: Final = allow_list.allows
         self._receiver: Final = Receiver(LARGEST_DATAGRAM, AT_ONCE, False)
+        self._room: Final = Room(BURST_OCTETS, 0)
 
     def burst(self) -> Burst:
         """Take what is there: at most a MiB and what one system call takes beyond it, and 2,048 datagrams, so that others get their turn.
 
+        What it cuts out is there until the next burst.
+
         Raises:
             OSError: it can't be told.
         """
-        taken = self._receiver.receive(self._sock.fileno(), BURST_DATAGRAMS, BURST_OCTETS)
+        taken = self._receiver.receive(self._room, self._sock.fileno(), BURST_DATAGRAMS, BURST_OCTETS)
         cuts, refused = dict[str, Cut](), dict[str, int]()
         for peer, spans, ways in taken.peers:
             if self._allows(peer):
-                cuts[peer] = self._cut(taken.buffer, array("I", spans))
+                cuts[peer] = self._cut(self._room, array("I", spans))
             else:
                 refused[peer] = len(ways) // WORD
-        return Burst(cuts, taken.datagrams, len(taken.buffer), refused)
+        return Burst(cuts, taken.datagrams, len(self._room), refused)
 
-    def _cut(self, buffer: bytes, spans: array[int]) -> Cut:
+    def _cut(self, buffer: Octets, spans: array[int]) -> Cut:
         limit = self._max_message
         if limit >= LARGEST_DATAGRAM:
             return Cut(buffer, spans)

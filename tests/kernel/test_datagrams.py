@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel import Burst, Receiver
+from kernel import Burst, Receiver, Room
 
 
 @contextmanager
@@ -39,9 +39,9 @@ def spans_of(octets: bytes) -> list[tuple[int, int]]:
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
-def messages(burst: Burst) -> list[bytes]:
+def messages(burst: Burst, room: Room) -> list[bytes]:
     """The datagrams of a burst whose sender is one."""
-    return [burst.buffer[start:end] for _, spans, _ in burst.peers for start, end in spans_of(spans)]
+    return [room[start:end] for _, spans, _ in burst.peers for start, end in spans_of(spans)]
 
 
 @given(st.lists(st.binary(max_size=300), max_size=40), st.sampled_from([1, 3, 64]))
@@ -49,8 +49,10 @@ def test_what_is_sent_comes_in_order(sent: list[bytes], at_once: int) -> None:
     with sockets("127.0.0.1") as (bound, (sender,)):
         for datagram in sent:
             sender.send(datagram)
-        burst = Receiver(65536, at_once, False).receive(bound.fileno(), 100, 1 << 20)
-    assert (burst.datagrams, messages(burst), burst.buffer) == (len(sent), sent, b"".join(sent))
+        room = Room(64, 0)
+        room.extend(b"what a former burst left")
+        burst = Receiver(65536, at_once, False).receive(room, bound.fileno(), 100, 1 << 20)
+    assert (burst.datagrams, messages(burst, room), room[:]) == (len(sent), sent, b"".join(sent))
     assert [peer for peer, _, _ in burst.peers] == ["127.0.0.1"] * bool(sent)
 
 
@@ -58,18 +60,19 @@ def test_a_burst_has_its_bounds() -> None:
     with sockets("127.0.0.1") as (bound, (sender,)):
         for number in range(20):
             sender.send(b"%02d" % number)
-        receiver = Receiver(65536, 4, False)
-        assert receiver.receive(bound.fileno(), 6, 1 << 20).datagrams == 6
-        assert receiver.receive(bound.fileno(), 100, 3).datagrams == 4
-        assert receiver.receive(bound.fileno(), 100, 1 << 20).datagrams == 10
-        assert receiver.receive(bound.fileno(), 100, 1 << 20).datagrams == 0
+        receiver, room = Receiver(65536, 4, False), Room(100, 0)
+        assert receiver.receive(room, bound.fileno(), 6, 1 << 20).datagrams == 6
+        assert receiver.receive(room, bound.fileno(), 100, 3).datagrams == 4
+        assert receiver.receive(room, bound.fileno(), 100, 1 << 20).datagrams == 10
+        assert receiver.receive(room, bound.fileno(), 100, 1 << 20).datagrams == 0
 
 
 def test_a_datagram_is_cut_behind_what_is_wanted_of_it() -> None:
     with sockets("127.0.0.1") as (bound, (sender,)):
         sender.send(b"0123456789")
         sender.send(b"01")
-        assert messages(Receiver(4, 8, False).receive(bound.fileno(), 10, 1 << 20)) == [b"0123", b"01"]
+        room = Room(100, 0)
+        assert messages(Receiver(4, 8, False).receive(room, bound.fileno(), 10, 1 << 20), room) == [b"0123", b"01"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0", "::"])
@@ -88,9 +91,10 @@ def test_answers_go_back(host: str) -> None:
             sender.settimeout(30)
             sender.send(b"%d" % number)
             asking.append(sender)
-        burst = Receiver(4096, 4, anywhere).receive(bound.fileno(), 100, 1 << 20)
+        room = Room(100, 0)
+        burst = Receiver(4096, 4, anywhere).receive(room, bound.fileno(), 100, 1 << 20)
         ways = [way for _, _, own in burst.peers for way in memoryview(own).cast("I")]
-        asked = messages(burst)
+        asked = messages(burst, room)
         assert sorted(burst.ports) == sorted(sender.getsockname()[1] for sender in asking)
         answers = [b"to " + message for message in asked]
         ends = [0]
@@ -106,5 +110,5 @@ def test_answers_go_back(host: str) -> None:
 
 def test_a_socket_that_is_none_says_so() -> None:
     with pytest.raises(OSError, match=r".") as raised:
-        Receiver(100, 4, False).receive(-1, 10, 10)
+        Receiver(100, 4, False).receive(Room(100, 0), -1, 10, 10)
     assert raised.value.errno == errno.EBADF

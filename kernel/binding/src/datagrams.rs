@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tidegate_net::{Answers, Burst as Core, Errno, Receiver as CoreReceiver, Way, send};
 
+use crate::room::Room;
 use crate::{native_u32, parse_u32};
 
 /// The memory of one socket's drains.
@@ -18,8 +19,6 @@ pub struct Receiver {
 /// What one drain took.
 #[pyclass(frozen, module = "kernel._native")]
 pub struct Burst {
-    #[pyo3(get)]
-    buffer: Py<PyBytes>,
     #[pyo3(get)]
     datagrams: usize,
     #[pyo3(get)]
@@ -36,21 +35,24 @@ impl Receiver {
         Self { core: Mutex::new(Some(CoreReceiver::new(longest, at_once, tells_destination))) }
     }
 
-    /// Take what is there.
-    #[pyo3(signature = (fd, datagrams, octets, /))]
-    fn receive(&self, py: Python<'_>, fd: i32, datagrams: usize, octets: usize) -> PyResult<Burst> {
+    /// Take what is there into a room.
+    #[pyo3(signature = (room, fd, datagrams, octets, /))]
+    fn receive(
+        &self,
+        py: Python<'_>,
+        mut room: PyRefMut<'_, Room>,
+        fd: i32,
+        datagrams: usize,
+        octets: usize,
+    ) -> PyResult<Burst> {
         let taken = self.core.try_lock().ok().and_then(|mut core| core.take());
         let mut core = taken.ok_or_else(|| PyRuntimeError::new_err("one drain at a time"))?;
-        let burst = py.detach(|| core.receive(fd, datagrams, octets)).map(|mut found| {
-            let buffer = std::mem::take(&mut found.buffer);
-            let burst = Burst::new(py, &buffer, found);
-            core.reuse(buffer);
-            burst
-        });
+        let room = &mut room.core;
+        let found = py.detach(|| core.receive(room, fd, datagrams, octets));
         if let Ok(mut place) = self.core.lock() {
             *place = Some(core);
         }
-        burst.map_err(os_error)
+        found.map(|found| Burst::new(py, found)).map_err(os_error)
     }
 }
 
@@ -74,10 +76,9 @@ impl Burst {
 }
 
 impl Burst {
-    fn new(py: Python<'_>, buffer: &[u8], found: Core) -> Self {
+    fn new(py: Python<'_>, found: Core) -> Self {
         let octets = |values: &[u32]| native_u32(py, values).unbind();
         Self {
-            buffer: PyBytes::new(py, buffer).unbind(),
             datagrams: found.datagrams,
             peers: found
                 .peers

@@ -10,7 +10,7 @@ use tidegate_net::{Errno, Room as Core};
 /// Memory that stays while what is read into it comes and goes.
 #[pyclass(module = "kernel._native")]
 pub struct Room {
-    core: Core,
+    pub core: Core,
 }
 
 impl Room {

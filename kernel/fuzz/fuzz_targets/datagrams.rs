@@ -10,7 +10,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use tidegate_fuzz::spans;
-use tidegate_net::{Answers, Receiver, send};
+use tidegate_net::{Answers, Receiver, Room, send};
 
 const MAX_DATAGRAMS: usize = 40;
 const MAX_OCTETS: usize = 2000;
@@ -46,18 +46,17 @@ fuzz_target!(|input: Input| {
     }
     let longest = usize::from(input.longest).max(1);
     let mut receiver = Receiver::new(longest, usize::from(input.at_once % 64), input.tells_destination);
-    let mut came: Vec<Vec<u8>> = vec![];
+    let (mut memory, mut came) = (Room::new(MAX_OCTETS, 0), Vec::<Vec<u8>>::new());
     while came.len() < sent.len() {
         let most = usize::from(input.most).max(1);
-        let burst = receiver.receive(bound.as_raw_fd(), most, usize::from(input.octets)).expect("a socket");
+        let burst = receiver.receive(&mut memory, bound.as_raw_fd(), most, usize::from(input.octets)).expect("a socket");
         assert!((1..=most).contains(&burst.datagrams));
         let [peer] = &burst.peers[..] else { panic!("one sender") };
-        spans::check(&peer.spans, burst.buffer.len());
+        spans::check(&peer.spans, memory.octets().len());
         assert_eq!((peer.address.as_str(), peer.ways.len()), ("127.0.0.1", burst.datagrams));
-        let answers = Answers { buffer: &burst.buffer, spans: &peer.spans, ways: &peer.ways };
+        let answers = Answers { buffer: memory.octets(), spans: &peer.spans, ways: &peer.ways };
         assert_eq!(send(bound.as_raw_fd(), answers, &burst.ways, 0), (burst.datagrams, None));
-        came.extend(spans::cut(&burst.buffer, &peer.spans).into_iter().map(<[u8]>::to_vec));
-        receiver.reuse(burst.buffer);
+        came.extend(spans::cut(memory.octets(), &peer.spans).into_iter().map(<[u8]>::to_vec));
     }
     let expected: Vec<&[u8]> = sent.iter().map(|datagram| &datagram[..datagram.len().min(longest)]).collect();
     assert_eq!(came, expected);
@@ -66,5 +65,5 @@ fuzz_target!(|input: Input| {
         let octets = sender.recv(&mut room).expect("an answer");
         assert_eq!(&room[..octets], datagram);
     }
-    assert_eq!(receiver.receive(bound.as_raw_fd(), 1, 0).expect("a socket").datagrams, 0);
+    assert_eq!(receiver.receive(&mut memory, bound.as_raw_fd(), 1, 0).expect("a socket").datagrams, 0);
 });

@@ -9,14 +9,14 @@ use nix::errno::Errno;
 use nix::libc::in6_pktinfo;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 
-use crate::{From, Way};
+use crate::{From, Room, Way};
 
 /// One sender's datagrams of a burst.
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// Its address as text, without port.
     pub address: String,
-    /// Start, end, start, end ... in the burst's buffer.
+    /// Start, end, start, end ... in the room.
     pub spans: Vec<u32>,
     /// For each datagram the way of its answer, a place in the burst's ways.
     pub ways: Vec<u32>,
@@ -25,9 +25,7 @@ pub struct Peer {
 /// What one drain took.
 #[derive(Clone, Debug, Default)]
 pub struct Burst {
-    /// All datagrams, one behind the other.
-    pub buffer: Vec<u8>,
-    /// How many they are.
+    /// How many datagrams.
     pub datagrams: usize,
     /// Senders by address, in the order of their first datagram.
     pub peers: Vec<Peer>,
@@ -35,15 +33,11 @@ pub struct Burst {
     pub ways: Vec<Way>,
 }
 
-/// Octets of a burst whose memory is kept for the next one.
-const MAX_KEPT: usize = 2 << 20;
-
 /// The memory of a socket's drains.
 #[derive(Debug)]
 pub struct Receiver {
     longest: usize,
-    room: Vec<u8>,
-    spare: Vec<u8>,
+    slots: Vec<u8>,
     tells_destination: bool,
 }
 
@@ -52,29 +46,22 @@ impl Receiver {
     /// does.
     #[must_use]
     pub fn new(longest: usize, at_once: usize, tells_destination: bool) -> Self {
-        let room = vec![0; longest.max(1) * at_once.max(1)];
-        Self { longest: longest.max(1), room, spare: Vec::new(), tells_destination }
+        let slots = vec![0; longest.max(1) * at_once.max(1)];
+        Self { longest: longest.max(1), slots, tells_destination }
     }
 
-    /// Use the buffer of a burst, whose octets nobody needs any more, for the next one.
-    pub fn reuse(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= MAX_KEPT {
-            buffer.clear();
-            self.spare = buffer;
-        }
-    }
-
-    /// Take what is there, until that are so many datagrams, or more than so many octets: at most one system call's further.
+    /// Take what is there into a room, one datagram behind the other, until that are so many datagrams, or more than so many
+    /// octets: at most one system call's further. What was in the room is forgotten.
     ///
     /// # Errors
     ///
     /// The system call failed, other than for want of a datagram, before anything was taken.
-    pub fn receive(&mut self, fd: RawFd, datagrams: usize, octets: usize) -> Result<Burst, Errno> {
-        let mut burst = Burst { buffer: std::mem::take(&mut self.spare), ..Burst::default() };
-        let mut known = Known::default();
-        while burst.datagrams < datagrams && burst.buffer.len() <= octets {
-            let most = (datagrams - burst.datagrams).min(self.room.len() / self.longest);
-            match self.once(fd, most, &mut burst, &mut known) {
+    pub fn receive(&mut self, room: &mut Room, fd: RawFd, datagrams: usize, octets: usize) -> Result<Burst, Errno> {
+        room.clear();
+        let (mut burst, mut known) = (Burst::default(), Known::default());
+        while burst.datagrams < datagrams && room.octets().len() <= octets {
+            let most = (datagrams - burst.datagrams).min(self.slots.len() / self.longest);
+            match self.once(room, fd, most, &mut burst, &mut known) {
                 Ok(taken) if taken == most => {}
                 Ok(_) | Err(Errno::EAGAIN) => break,
                 Err(Errno::EINTR) => {}
@@ -85,11 +72,18 @@ impl Receiver {
         Ok(burst)
     }
 
-    fn once(&mut self, fd: RawFd, most: usize, burst: &mut Burst, known: &mut Known) -> Result<usize, Errno> {
+    fn once(
+        &mut self,
+        room: &mut Room,
+        fd: RawFd,
+        most: usize,
+        burst: &mut Burst,
+        known: &mut Known,
+    ) -> Result<usize, Errno> {
         let space = self.tells_destination.then(|| cmsg_space!(in6_pktinfo));
         let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(most, space);
         let mut slices: Vec<_> =
-            self.room.chunks_exact_mut(self.longest).take(most).map(|room| [IoSliceMut::new(room)]).collect();
+            self.slots.chunks_exact_mut(self.longest).take(most).map(|slot| [IoSliceMut::new(slot)]).collect();
         let found = recvmmsg(fd, &mut headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
         let told: Vec<_> = found
             .map(|message| {
@@ -98,11 +92,11 @@ impl Receiver {
             })
             .collect();
         let taken = told.len();
-        for ((octets, to, from), room) in told.into_iter().zip(self.room.chunks_exact(self.longest)) {
+        for ((octets, to, from), slot) in told.into_iter().zip(self.slots.chunks_exact(self.longest)) {
             let Some(to) = to else { continue };
-            let start = burst.buffer.len();
-            burst.buffer.extend_from_slice(room.get(..octets).unwrap_or(room));
-            known.add(burst, Way { to, from }, start);
+            let start = room.octets().len();
+            room.extend(slot.get(..octets).unwrap_or(slot));
+            known.add(burst, Way { to, from }, [start, room.octets().len()]);
         }
         burst.datagrams += taken;
         Ok(taken)
@@ -118,10 +112,10 @@ struct Known {
 }
 
 impl Known {
-    fn add(&mut self, burst: &mut Burst, way: Way, start: usize) {
+    fn add(&mut self, burst: &mut Burst, way: Way, span: [usize; 2]) {
         let (way, peer) = self.place(burst, way);
         self.last = Some((way, peer));
-        let ends = [start, burst.buffer.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        let ends = span.map(|at| u32::try_from(at).unwrap_or(u32::MAX));
         if let Some(peer) = burst.peers.get_mut(peer as usize) {
             peer.spans.extend_from_slice(&ends);
             peer.ways.push(way);

@@ -1,9 +1,9 @@
 //! What sockets that Python owns hold, and datagrams in bursts: recv(2), recvmmsg(2) and sendmmsg(2) through nix, whose functions
 //! for them are safe.
 //!
-//! A [`Room`] is what a stream is read into, memory that stays.
+//! A [`Room`] is what streams and datagrams are read into, memory that stays.
 //!
-//! A [`Receiver`] takes what a socket holds into one buffer, and tells for each datagram where it lies and which way an answer
+//! A [`Receiver`] takes what a socket holds into a room, and tells for each datagram where it lies and which way an answer
 //! goes; [`send`] sends answers their ways. Where a socket tells a datagram's destination (`IP_PKTINFO` of ip(7),
 //! `IPV6_RECVPKTINFO` of RFC 3542), the answer leaves from there: a client takes it from the address it asked and from no other.
 

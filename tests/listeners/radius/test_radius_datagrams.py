@@ -6,6 +6,8 @@ import pytest
 import trio
 from support.radius_listening import LISTENER, SECRET, heard, keep_packets, nas, radius_listening, radius_settings, request, silent
 
+from listeners.datagrams import LARGE_OCTETS
+from listeners.radius.datagrams import BURSTS
 from listeners.radius.serve import TURN
 from pipeline.errors import SpoolError
 from pipeline.model import Batch, Frames, Transport
@@ -99,6 +101,19 @@ async def test_a_burst_is_handed_on_peer_by_peer() -> None:
         batches = [(batch.origin.peer, batch.received) for batch in listener.intake.batches]
         of = {peer: [received for found, received in batches if found == peer] for peer in ("127.0.0.3", "127.0.0.1", "127.0.0.2")}
         assert of == {"127.0.0.3": [1], "127.0.0.1": [TURN, TURN, TURN, 4], "127.0.0.2": [TURN, TURN, TURN, 4]}
+
+
+async def test_looking_in_vain_behind_large_bursts_costs_none_of_the_bursts_that_may_wait() -> None:
+    requests = [request(number, Attribute(PROXY_STATE, bytes(250))) for number in range(60)]
+    assert sum(map(len, requests)) > LARGE_OCTETS
+    async with radius_listening() as listener:
+        with nas(listener.address()) as client:
+            for _ in range(2 * BURSTS):
+                listener.intake.close()
+                for asked in requests:
+                    await client.send(asked)
+                listener.intake.open.set()
+                assert {(await heard(client))[1] for _ in requests} == set(range(len(requests)))
 
 
 async def test_a_full_spool_makes_it_silent_and_what_waits_is_answered_afterwards() -> None:
