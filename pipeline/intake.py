@@ -33,7 +33,7 @@ SUBMISSION_OCTETS: Final = 512  # what a submission takes besides its records, s
 MAX_LABELS: Final = 512
 CURSOR_LINGER_S: Final = 0.05
 GROUP_LINGER_S: Final = 0.01
-LINGERS: Final = 5  # at most
+UNASKED_LINGER_S: Final = 0.04  # besides, while nobody waits for an answer
 BUSY_S: Final = 0.05
 BUSY_OCTETS: Final = 64 << 10  # a commit so soon behind one so large waits for company too: a transaction costs as much as hundreds of records
 RETRY_S: Final = 1.0
@@ -83,6 +83,7 @@ class Intake:
         self._spool, self._metrics, self._rejects, self._share_octets = spool, metrics, rejects, share_octets
         self._shares: Final[dict[str, _Share]] = {}
         self._unsettled: dict[Receipt, _Waiting] = {}
+        self._hurry = trio.Event()
         self._empty = trio.Event()
         self._empty.set()
         self.given_up = 0
@@ -110,7 +111,7 @@ class Intake:
                 await share.room.wait()
         if self._closed:
             raise SpoolError("intake", "closed")
-        receipt = Receipt()
+        receipt = Receipt(self._asked)
         if not batch.index and bookmark is None and not (keep_rejects and batch.rejects):
             self._account(batch, duplicates=0)
             receipt.settle()
@@ -122,12 +123,24 @@ class Intake:
         if self._empty.is_set():
             self._empty = trio.Event()
         self._spool.work.set()
+        if self._is_full:
+            self._hurry.set()
         return receipt
+
+    def _asked(self) -> None:
+        """Somebody waits for a receipt."""
+        self._hurry.set()
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether a group has grown enough."""
+        return sum(share.octets for share in self._shares.values()) >= GROUP_OCTETS
 
     def finish(self) -> None:
         """Take what waits past every quota from now on: nothing comes behind it, and what was read can't be read again. The disk may still refuse."""
         self._finishing = True
         self._spool.work.set()
+        self._hurry.set()
 
     def _open_share(self, listener: str) -> _Share:
         metrics = self._metrics
@@ -175,12 +188,14 @@ class Intake:
 
     async def _linger(self) -> None:
         """Let a group grow: for a moment, and for some more while nobody waits for what is in it."""
-        for _ in range(LINGERS):
-            if self._finishing or sum(share.octets for share in self._shares.values()) >= GROUP_OCTETS:
-                return
-            await trio.sleep(GROUP_LINGER_S)
-            if any(receipt.awaited for receipt in self._unsettled):
-                return
+        if self._finishing or self._is_full:
+            return
+        await trio.sleep(GROUP_LINGER_S)
+        if self._finishing or self._is_full or any(receipt.awaited for receipt in self._unsettled):
+            return
+        self._hurry = trio.Event()
+        with trio.move_on_after(UNASKED_LINGER_S):
+            await self._hurry.wait()
 
     def _next_group(self) -> list[_Waiting]:
         """Batches for one commit, taken in turns; none while the spool takes nothing in."""

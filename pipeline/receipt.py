@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -12,13 +13,17 @@ from pipeline.errors import SpoolError
 class Receipt:
     """Settled once by the intake, after the commit that holds the batch (or that proved its records duplicates).
 
+    Args:
+        asked: told when somebody begins to wait for it.
+
     duplicates:  how many of its records were kept before.
     number:      in the log, behind all of its records, earlier copies of duplicates included: whoever has passed it (Spool.passed) has had them.
     """
 
-    __slots__ = ("_done", "_error", "duplicates", "number")
+    __slots__ = ("_asked", "_done", "_error", "duplicates", "number")
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Callable[[], None] | None = None) -> None:
+        self._asked: Final = asked
         self._done: Final = trio.Event()
         self._error: SpoolError | None = None
         self.duplicates = self.number = 0
@@ -43,6 +48,8 @@ class Receipt:
         Raises:
             SpoolError: the commit failed; nothing may be acknowledged.
         """
+        if self._asked is not None:
+            self._asked()
         await self._done.wait()
         if self._error is not None:
             raise self._error

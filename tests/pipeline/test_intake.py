@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.batches import batch_of, read_all, spool_in
 
 from pipeline.errors import DeliveryError, SpoolError
-from pipeline.intake import GROUP_LINGER_S, LINGERS, Intake
+from pipeline.intake import GROUP_LINGER_S, GROUP_OCTETS, UNASKED_LINGER_S, Intake
 from pipeline.metrics import Metrics
 from pipeline.model import Batch, Reject
 from pipeline.receipt import Receipt
@@ -247,21 +247,27 @@ async def test_what_follows_a_group_that_grew_waits_for_company_too(autojump_clo
     assert [len(group) for group in spool.groups] == [1, 2, 2, 2]
 
 
-async def test_where_nobody_waits_for_an_answer_the_next_waits_longer(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize("hurry", ["nothing", "somebody asks", "enough came", "it has to finish"])
+async def test_where_nobody_waits_for_an_answer_the_next_waits_longer(autojump_clock: trio.testing.MockClock, hurry: str) -> None:
     assert autojump_clock
     spool = ScriptedSpool()
     for _ in range(10):
         spool.go.release()
-    async with running(spool, share_octets=1_000_000) as intake:
+    async with running(spool, share_octets=2 * GROUP_OCTETS) as intake:
         await (await intake.submit(batch_of([0], octets=100_000))).wait()
-        receipts = []
-        for number in range(1, LINGERS):
+        start, receipts = trio.current_time(), []
+        for number in range(1, 4):
             receipts.append(await intake.submit(batch_of([number])))
             await trio.sleep(GROUP_LINGER_S)
-        start = trio.current_time()
-        await receipts[0].wait()
-        assert trio.current_time() - start <= 1.5 * GROUP_LINGER_S
-    assert [len(group) for group in spool.groups] == [1, LINGERS - 1]
+        if hurry == "somebody asks":
+            await receipts[0].wait()
+        elif hurry == "enough came":
+            receipts.append(await intake.submit(batch_of([4], octets=GROUP_OCTETS)))
+        elif hurry == "it has to finish":
+            intake.finish()
+        await intake.drained()
+        assert trio.current_time() - start == pytest.approx(GROUP_LINGER_S + UNASKED_LINGER_S if hurry == "nothing" else 3 * GROUP_LINGER_S)
+    assert [len(group) for group in spool.groups] == [1, len(receipts)]
 
 
 async def test_a_blocked_spool_gets_no_group_until_it_is_free() -> None:
