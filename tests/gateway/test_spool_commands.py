@@ -166,6 +166,7 @@ def test_verify_finds_every_damage(tidegate: Run, tmp_path: Path, statement: str
 RUNNING = """
 [gateway]
 state_dir = "state"
+drain = "0 s"
 
 [[forwarders]]
 name = "archive"
