@@ -524,7 +524,8 @@ def test_keytabs_of_several_files_become_one_that_nobody_else_can_read(kdc: Kdc,
     assert merged.parent.stat().st_mode & 0o777 == 0o700
     keys = parse_keytab(merged.read_bytes())
     assert {key.service for key in keys} == {SERVICE, f"HOST/{HOST}", "HTTP/other.contoso.example"}
-    assert len(keys) == 6
+    assert len(keys) == len(set(keys))
+    assert len({dataclasses.replace(key, written_at=0) for key in keys}) == 6, "but for the second in which the realm wrote them down"
     assert os.environ["KRB5_KTNAME"] == f"FILE:{merged}"
 
 
