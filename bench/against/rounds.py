@@ -19,6 +19,7 @@ from receivers import Receiver
 from senders import Datagrams, ask_accounting, send_datagrams, send_stream
 from workload import Workload
 
+AS_INSTALLED: Final = {"PYTHONDONTWRITEBYTECODE": ""}  # a Python program is compiled at its first start, not at each
 FINISH_S: Final = 300.0
 MICRO: Final = 1e6
 QUIET_S: Final = 1.0
@@ -115,7 +116,7 @@ def read_file(arguments: Sequence[str], environment: Mapping[str, str], records:
     """
     start = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(arguments, stdout=out, stderr=err, env=dict(os.environ) | dict(environment))  # noqa: S603 - ours
+        child = subprocess.Popen(arguments, stdout=out, stderr=err, env=dict(os.environ) | AS_INSTALLED | dict(environment))  # noqa: S603 - ours
         peak, status, used = watch(child.pid)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
