@@ -17,7 +17,6 @@ whatever runs (`gateway.reload`). stderr is the log, stdout says:
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import random
 import signal
@@ -41,6 +40,7 @@ from gateway.config import Config
 from gateway.control import serve_control
 from gateway.deliveries import Deliveries
 from gateway.destinations import describe_destination, make_destination
+from gateway.garbage import expect_some
 from gateway.metrics_server import pages, serve_metrics
 from gateway.normalizing import NormalizerInForce, make_normalizer
 from gateway.notify import READY, STOPPING, notify
@@ -166,7 +166,7 @@ async def run_gateway(config: Config, out: TextIO | None = None, *, read: Callab
             if config.metrics:
                 address = await roof.start(serve_metrics, config.metrics.address, pages(metrics, gateway.gaps), log)
                 gateway.say(Ready(METRICS, Transport.HTTP, address))
-            gc.freeze()  # what was made so far stays: looking through it again and again would cost more than serving does
+            expect_some()
             await _run_floors(gateway)
             roof.cancel_scope.cancel()
     except Exception as error:

@@ -6,15 +6,14 @@ imports what it needs when it runs: `tidegate --help` has to be quick. A reader 
 
 from __future__ import annotations
 
-import atexit
 import errno
-import gc
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 from gateway.exit_code import ExitCode
+from gateway.garbage import expect_none
 
 FIXES: Final = {
     errno.ENOENT: "check the name",
@@ -27,9 +26,6 @@ FIXES: Final = {
 }
 """What to do about errors of the system."""
 
-PATIENCE: Final = 200_000
-"""Objects made until garbage is looked for: a start makes a hundred thousand that stay, among which looking every 700 takes a tenth of it."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code.
@@ -37,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after the program's name; `sys.argv`'s unless given.
     """
-    gc.set_threshold(PATIENCE)
-    atexit.register(gc.freeze)  # what is there at the end goes with the process, not through one more search for garbage
+    expect_none()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # nobody's package is to join in, and looking for any takes its time
     from typer.exceptions import Abort, Exit, TyperException
 
