@@ -49,7 +49,8 @@ fuzz_target!(|input: Input| {
     let (mut memory, mut came) = (Room::new(MAX_OCTETS, 0), Vec::<Vec<u8>>::new());
     while came.len() < sent.len() {
         let most = usize::from(input.most).max(1);
-        let burst = receiver.receive(&mut memory, bound.as_raw_fd(), most, usize::from(input.octets)).expect("a socket");
+        let burst =
+            receiver.receive(&mut memory, bound.as_raw_fd(), most, usize::from(input.octets)).expect("a socket");
         assert!((1..=most).contains(&burst.datagrams));
         let [peer] = &burst.peers[..] else { panic!("one sender") };
         spans::check(&peer.spans, memory.octets().len());
