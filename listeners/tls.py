@@ -78,10 +78,15 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def handshake_threads() -> trio.CapacityLimiter:
+    """Those in which a listener makes handshakes: a signature takes up to milliseconds, and behind a restart all clients come at once. One core is left."""
+    return trio.CapacityLimiter(max(1, (os.cpu_count() or 1) - 1))
+
+
 class Certificates:
     """The context for the next handshake: made anew when a file has changed, the last good one where the new files can't be used.
 
-    threads:  in which handshakes are made. A signature takes up to milliseconds, and behind a restart all clients come at once; the loop goes on beside them.
+    threads:  in which handshakes are made.
 
     Args:
         settings: where the files are.
@@ -92,7 +97,7 @@ class Certificates:
     """
 
     def __init__(self, settings: TlsSettings, log: Log) -> None:
-        self.threads: Final = trio.CapacityLimiter(max(1, (os.cpu_count() or 1) - 1))
+        self.threads: Final = handshake_threads()
         self._log: Final = log
         self._settings, self._files = settings, _files(settings)
         self._stamp = stamp(self._files)

@@ -30,10 +30,11 @@ class Records:
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming: Final = ssl.MemoryBIO()
         self._outgoing: Final = ssl.MemoryBIO()
+        self._failure: ssl.SSLError | None = None
         self.ended = False
         self.tls: Final = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
-    def feed(self, octets: bytes) -> None:
+    def feed(self, octets: bytes | bytearray) -> None:
         """Add what was read; nothing is the end of the stream."""
         if octets:
             self._incoming.write(octets)
@@ -63,6 +64,8 @@ class Records:
             ssl.SSLError: a record isn't what the keys say; the text before it has been given, and what tells the peer is to be sent.
         """
         left, read = most, self.tls.read
+        if self._failure is not None:  # of which OpenSSL tells once
+            raise self._failure
         try:
             while left > 0:
                 text = read(min(left, RECORD))
@@ -75,9 +78,12 @@ class Records:
             pass
         except ssl.SSLEOFError:
             self.ended = True
+        except ssl.SSLError as error:
+            self._failure = error
+            raise
         return most - left
 
-    def write(self, octets: bytes) -> None:
+    def write(self, octets: bytes | bytearray | memoryview) -> None:
         """Encrypt `octets`, to be sent."""
         self.tls.write(octets)
 

@@ -87,7 +87,7 @@ class Connection:
     """A connection of `peer`.
 
     Args:
-        stream: its octets; under TLS the trio.SSLStream, its handshake done.
+        stream: its octets; under TLS a TlsStream, its handshake done.
         peer: address of the client as text, without port.
         transport: http or https.
         idle: seconds it may be silent between requests.

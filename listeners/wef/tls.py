@@ -32,7 +32,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from listeners.file_stamp import stamp
 from listeners.http.connection import Connection
 from listeners.http.messages import Response
+from listeners.http.tls_stream import TlsStream
 from listeners.renewal import Apply
+from listeners.tls import handshake_threads
 from listeners.wef.diagnosis import judge_handshake
 from listeners.wef.identity import Identity, certificate_identity
 from listeners.wef.refusals import Refusal, Refusals
@@ -53,8 +55,6 @@ WITHOUT_ISSUER: Final = frozenset({"tls-no-certificate", "tls-unknown-issuer"})
 MAX_FILE: Final = 4 << 20
 UNREADABLE: Final = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
 """What reading a certificate raises that OpenSSL took and that breaks RFC 5280 in some corner."""
-
-Stream = trio.SSLStream[trio.abc.Stream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ class CertificateAuthenticator:
 
     def __init__(self, endpoint: CertificateEndpoint, refusals: Refusals, log: Log) -> None:
         self._refusals: Final = refusals
+        self._threads: Final = handshake_threads()
         self._log: Final = log
         self._endpoint, self._files = endpoint, _files(endpoint)
         self._stamp = stamp(self._files)
@@ -147,12 +148,12 @@ class CertificateAuthenticator:
             PeerError: the client isn't let in; told to `refusals`, counted by the caller.
         """
         trust = self._current()
-        secured = trio.SSLStream(stream, trust.context, server_side=True, https_compatible=True)
+        secured = TlsStream(stream, trust.context, self._threads)
         try:
-            await secured.do_handshake()
+            await secured.shake_hands()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise self._refuse(_with_authorities(judge_handshake(error.__cause__), trust.issuers), peer) from error
-        found = identify(secured.getpeercert(binary_form=True) or b"", trust.issuers)
+        found = identify(secured.tls.getpeercert(binary_form=True) or b"", trust.issuers)
         if isinstance(found, Refusal):
             raise self._refuse(found, peer)
         self._identities[secured] = found
