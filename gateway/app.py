@@ -67,6 +67,9 @@ from pipeline.spool.sqlite import SqliteSpool, open_spool
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 RECALLED: Final = 256
 FAILED: Final = 1
+SETTLE_S: Final = 3.0
+"""What was read is committed as long as the spool takes it, so much longer than a drain: nobody can read it again."""
+
 METRICS: Final = "metrics"
 KILLED: Final = 128
 """Exit code of a program that a signal ended is this and the signal's number, by a shell's count."""
@@ -206,7 +209,7 @@ async def _run_floors(gateway: Gateway) -> None:
                 gateway.intake.finish()
                 deadline = trio.current_time() + gateway.in_force.config.gateway.drain
                 doors.cancel_scope.deadline = deadline
-            with trio.move_on_at(deadline):
+            with trio.move_on_at(deadline + (SETTLE_S if gateway.intake.has_work else 0)):
                 await gateway.intake.drained()
             destinations.cancel_scope.deadline = deadline
             deliveries.finish()

@@ -7,8 +7,11 @@ that stays: memory that is new for each read costs more than what is read. Under
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import ssl
+import sys
+import termios
 from typing import Final, Protocol
 
 import trio
@@ -37,7 +40,7 @@ class Channel(Protocol):
         """
 
     def waiting(self) -> int:
-        """No less than the octets that may have come and weren't taken."""
+        """No less than the octets that have come and weren't taken, as far as they can be known now."""
 
     def finish(self) -> None:
         """Tell the peer that we are about to go: it sees the end of our stream, and what it sends meanwhile is still taken."""
@@ -62,7 +65,7 @@ class TcpChannel:
         return room.receive(self._sock.fileno(), most)
 
     def waiting(self) -> int:
-        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        return _unread(self._sock)
 
     def finish(self) -> None:
         _shut_down(self._sock)
@@ -184,7 +187,7 @@ class TlsChannel:
             await trio.lowlevel.wait_writable(self._sock)
 
     def waiting(self) -> int:
-        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) + FEED + RECORD
+        return _unread(self._sock) + FEED + RECORD
 
     def finish(self) -> None:
         """By TCP alone: whoever looks at the socket, to see whether it ended, would take a close_notify for something that was said."""
@@ -197,6 +200,11 @@ class TlsChannel:
         with contextlib.suppress(OSError):  # close_notify for whom it still reaches (RFC 5425 section 4.4); nobody is waited for
             self._flush()
         self._sock.close()
+
+
+def _unread(sock: socket.socket) -> int:
+    """Octets that the kernel has of the peer."""
+    return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _shut_down(sock: socket.socket) -> None:

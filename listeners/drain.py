@@ -59,9 +59,11 @@ class Wait:
     def _hurry(self) -> None:
         if self._scope is None:
             return
-        if self._grace and self.ended_by == DRAIN:
-            self._scope.deadline = min(self._scope.deadline, trio.current_time() + self._grace, self._latest)
-        else:
+        now, grace = trio.current_time(), self._grace if self.ended_by == DRAIN else 0.0
+        deadline = min(self._scope.deadline, now + grace, self._latest)
+        if deadline > now:
+            self._scope.deadline = deadline
+        else:  # outright: a deadline is looked at behind the sockets, and whoever always has something to read would never meet it
             self._scope.cancel()
 
 

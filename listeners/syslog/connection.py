@@ -168,11 +168,11 @@ class Connection:
         await self._read_out()
 
     async def _read_out(self) -> None:
-        """Take what the kernel already took from the peer, and no more: a peer that never stops can't keep us.
+        """Take what the kernel already took from the peer, and no more than that and a last look: a peer that never stops can't keep us.
 
         The connection is closed behind the last read, before that is handed on: what came meanwhile would be taken from its sender and thrown away.
         """
-        left, broken = self._channel.waiting(), False
+        left, broken = self._channel.waiting() + 1, False
         while left > 0 and not broken:
             async with Promptly(self._guest.turn), Promptly(self._shared.turns):
                 with self._shared.rooms.borrow() as room:

@@ -164,6 +164,24 @@ async def test_who_never_stops_is_heard_until_time_is_up(
     assert sent - listener.intake.received <= 2, "what it wrote before it learned that nobody reads"
 
 
+async def test_who_sends_as_fast_as_he_is_read_does_not_prolong_the_last_look(folder: Path) -> None:
+    async with listening(settings({"tcp": ["127.0.0.1:0"]}), patience=0) as listener, trio.open_nursery() as nursery:
+        sender = await trio.open_tcp_stream(*listener.address(Transport.TCP))
+        await sender.send_all(b"5 <1>ab")
+        await listener.intake.arrived(1)
+
+        async def flood() -> None:
+            with contextlib.suppress(trio.BrokenResourceError):
+                while True:
+                    await sender.send_all(b"5 <1>ab")
+
+        nursery.start_soon(flood)
+        await listener.drained()
+        assert listener.intake.received < 100
+        nursery.cancel_scope.cancel()
+        await sender.aclose()
+
+
 async def test_the_last_step_of_a_handshake_brings_the_first_words(listener: Listening, authority: trustme.CA) -> None:
     bare = await trio.open_tcp_stream(*listener.address(Transport.TLS))
     context, incoming, outgoing = ssl.create_default_context(), ssl.MemoryBIO(), ssl.MemoryBIO()
