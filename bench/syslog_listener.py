@@ -81,6 +81,9 @@ class Count:
         receipt.settle()
         return receipt
 
+    def give_up(self, listener: str, messages: int) -> None:
+        raise AssertionError(f"{messages} messages of {listener} weren't taken")
+
 
 def glance(frames: Frames) -> Batch:
     """A normalizer that looks at nothing."""

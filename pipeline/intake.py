@@ -76,7 +76,7 @@ class Intake:
         rejects: ring that remembers rejected messages.
         share_octets: what one listener may have waiting. A single larger batch is let in when nothing else of that listener waits.
 
-    Once it has ended, `given_up` is how many messages it had let in that were never committed.
+    Once it has ended, `given_up` is how many messages were read and never committed: those that it had let in, and those that never got there.
     """
 
     def __init__(self, spool: Spool, metrics: Metrics, rejects: Rejects, *, share_octets: int = SHARE_OCTETS) -> None:
@@ -141,6 +141,11 @@ class Intake:
         self._finishing = True
         self._spool.work.set()
         self._hurry.set()
+
+    def give_up(self, listener: str, messages: int) -> None:
+        """Count messages that were read and will never be committed."""
+        self._metrics.uncommitted.labels(listener).inc(messages)
+        self.given_up += messages
 
     def _open_share(self, listener: str) -> _Share:
         metrics = self._metrics
@@ -242,8 +247,7 @@ class Intake:
         self._closed = True
         for waiting in list(self._unsettled.values()):
             batch = waiting.submission.batch
-            self._metrics.uncommitted.labels(batch.origin.listener).inc(batch.received)
-            self.given_up += batch.received
+            self.give_up(batch.origin.listener, batch.received)
             self._settle(waiting, error=SpoolError("spool", "closed before the batch was committed"))
         for share in self._shares.values():
             share.room.set()

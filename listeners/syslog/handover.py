@@ -26,6 +26,9 @@ class Intake(Protocol):
     async def submit(self, batch: Batch) -> Receipt:
         """Hand a batch in."""
 
+    def give_up(self, listener: str, messages: int) -> None:
+        """Count messages that were read and won't be handed in."""
+
 
 class Handover:
     """The way from every socket of the listener to the intake.
@@ -47,12 +50,20 @@ class Handover:
         self._receipts: Final[deque[Receipt]] = deque()
 
     async def hand(self, origin: Origin, cut: Cut) -> None:
-        """Hand on what was cut; returns when the intake has taken it, which is how a full spool stops a sender."""
-        for spans in slices(cut.spans, self._turn_octets()):
-            for batch in normalize_guarded(self._normalize, Frames(cut.buffer, spans, origin), self._peer_log):
-                await self._submit(batch)
-        if cut.rejected:
-            await self._submit(Batch(b"", EMPTY, origin, sum(cut.rejected.values()), rejected=cut.rejected, rejects=cut.rejects))
+        """Hand on what was cut; returns when the intake has taken it, which is how a full spool stops a sender. What it hasn't taken by the end is counted."""
+        rejected = sum(cut.rejected.values())
+        left = len(cut.spans) // 2 + rejected
+        try:
+            for spans in slices(cut.spans, self._turn_octets()):
+                for batch in normalize_guarded(self._normalize, Frames(cut.buffer, spans, origin), self._peer_log):
+                    await self._submit(batch)
+                    left -= batch.received
+            if rejected:
+                await self._submit(Batch(b"", EMPTY, origin, rejected, rejected=cut.rejected, rejects=cut.rejects))
+                left -= rejected
+        finally:
+            if left:  # the drain is over, or the intake has closed
+                self._intake.give_up(origin.listener, left)
 
     async def _submit(self, batch: Batch) -> None:
         if batch.rejected:

@@ -45,6 +45,7 @@ class Collector:
     batches: list[Batch] = field(default_factory=list)
     open: trio.Event = field(default_factory=trio.Event)
     submitted: int = 0
+    given_up: int = 0
     _changed: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
@@ -63,6 +64,10 @@ class Collector:
         receipt = Receipt()
         receipt.settle()
         return receipt
+
+    def give_up(self, listener: str, messages: int) -> None:
+        assert listener
+        self.given_up += messages
 
     @property
     def messages(self) -> list[bytes]:
