@@ -182,7 +182,9 @@ async def run_gateway(config: Config, out: TextIO | None = None, *, read: Callab
             await spool.close()
     if gateway.intake.given_up:
         log.error(
-            "messages were read and not committed", messages=gateway.intake.given_up, why="ended at once" if gateway.code else "the spool took nothing in"
+            "messages were read and not committed",
+            messages=gateway.intake.given_up,
+            why="ended at once" if gateway.code else "the spool hadn't taken them when the drain was over",
         )
     log.info("stopped", code=gateway.code)
     return gateway.code

@@ -37,7 +37,7 @@ class Metrics:
         self.filtered: Final = counter("filtered", "Messages understood and not wanted.", "listener", "event_code")
         self.rejected: Final = counter("rejected", "Messages not understood, by the rule they broke.", "listener", "rule")
         self.control: Final = counter("control", "Messages about the conversation that carry no event.", "listener")
-        self.uncommitted: Final = counter("uncommitted", "Messages read and lost: the spool took nothing until the gateway had to stop.", "listener")
+        self.uncommitted: Final = counter("uncommitted", "Messages read and lost: the spool hadn't taken them when the gateway had to stop.", "listener")
         self.judged: Final = gauge("judged", "Messages that the native engine was given, since start.")
         self.left: Final = gauge("left_to_reference", "Those of them that it left to the reference engine.")
         self.warned: Final = counter("warned", "Accepted messages that bent a rule.", "listener", "rule")

@@ -123,8 +123,7 @@ async def serve_datagrams(sock: socket.socket, hearing: Hearing) -> None:
             hearing.metrics.datagrams_refused.labels(hearing.name, "not-allowed").inc(count)
             hearing.peer_log.warning("datagrams refused", peer=peer, listener=hearing.name, reason="not-allowed", count=count)
         received_at_ns = hearing.clock()
-        for peer, cut in burst.cuts.items():
-            await hearing.handover.hand(Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut)
+        await hearing.handover.hand_all((Origin(hearing.name, Transport.UDP, peer, received_at_ns), cut) for peer, cut in burst.cuts.items())
         return Heard(burst.datagrams, burst.octets, burst.datagrams < BURST_DATAGRAMS and burst.octets <= BURST_OCTETS)
 
     await serve_bursts(sock, hearing.drain, drops, hear, GATHER_S, behind=1)

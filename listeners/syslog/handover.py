@@ -8,7 +8,7 @@ whoever computes in Python holds the interpreter, and the loop would wait for th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from listeners.normalizing import SLICE_OCTETS, Normalize, normalize_guarded, slices
@@ -51,19 +51,28 @@ class Handover:
 
     async def hand(self, origin: Origin, cut: Cut) -> None:
         """Hand on what was cut; returns when the intake has taken it, which is how a full spool stops a sender. What it hasn't taken by the end is counted."""
-        rejected = sum(cut.rejected.values())
-        left = len(cut.spans) // 2 + rejected
+        left = cut.messages
         try:
             for spans in slices(cut.spans, self._turn_octets()):
                 for batch in normalize_guarded(self._normalize, Frames(cut.buffer, spans, origin), self._peer_log):
                     await self._submit(batch)
                     left -= batch.received
-            if rejected:
-                await self._submit(Batch(b"", EMPTY, origin, rejected, rejected=cut.rejected, rejects=cut.rejects))
-                left -= rejected
+            if cut.rejected:
+                await self._submit(Batch(b"", EMPTY, origin, left, rejected=cut.rejected, rejects=cut.rejects))
+                left = 0
         finally:
             if left:  # the drain is over, or the intake has closed
                 self._intake.give_up(origin.listener, left)
+
+    async def hand_all(self, brought: Iterable[tuple[Origin, Cut]]) -> None:
+        """Hand on what was cut at once for several origins, in order."""
+        behind = iter(brought)
+        try:
+            for origin, cut in behind:
+                await self.hand(origin, cut)
+        finally:
+            for origin, cut in behind:
+                self._intake.give_up(origin.listener, cut.messages)
 
     async def _submit(self, batch: Batch) -> None:
         if batch.rejected:

@@ -54,6 +54,11 @@ class Cut:
     def __bool__(self) -> bool:
         return bool(self.spans or self.rejected)
 
+    @property
+    def messages(self) -> int:
+        """How many they are, rejected ones too."""
+        return len(self.spans) // 2 + sum(self.rejected.values())
+
 
 NOTHING: Final = Cut(b"", array("I"))
 

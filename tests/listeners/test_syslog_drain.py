@@ -182,19 +182,23 @@ async def test_who_sends_as_fast_as_he_is_read_does_not_prolong_the_last_look(fo
         await sender.aclose()
 
 
-async def test_what_the_intake_has_not_taken_when_the_drain_is_over_is_counted() -> None:
-    with trio.CancelScope() as over:
-        async with listening(settings({"tcp": ["127.0.0.1:0"]})) as listener:
+@pytest.mark.parametrize("transport", [Transport.TCP, Transport.UDP])
+async def test_what_the_intake_has_not_taken_when_the_drain_is_over_is_counted(transport: Transport) -> None:
+    with trio.CancelScope() as over, contextlib.ExitStack() as senders:
+        async with listening(settings({transport: ["127.0.0.1:0"]})) as listener:
             listener.intake.close()
-            sender = await trio.open_tcp_stream(*listener.address(Transport.TCP))
-            await sender.send_all(b"5 <1>ab" * 3)
+            if transport is Transport.TCP:
+                senders.enter_context(socket.create_connection(listener.address(transport))).sendall(b"5 <1>ab" * 3)
+            for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3") if transport is Transport.UDP else ():
+                sock = senders.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                sock.bind((host, 0))
+                sock.sendto(b"<1>ab", listener.address(transport))
             with trio.fail_after(PATIENCE):
                 while not listener.intake.submitted:
                     await trio.lowlevel.checkpoint()
             over.cancel()
             await trio.lowlevel.checkpoint()
     assert (listener.intake.received, listener.intake.given_up) == (0, 3)
-    await sender.aclose()
 
 
 async def test_the_last_step_of_a_handshake_brings_the_first_words(listener: Listening, authority: trustme.CA) -> None:
